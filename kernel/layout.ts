@@ -1,0 +1,241 @@
+/**
+ * THE bytes: every offset, size, opcode and status that the kernel (AssemblyScript) and the runtime (TypeScript) share.
+ *
+ * This file is both languages. It imports nothing and uses only their common subset: integer constants without
+ * annotation and small i32 functions with `+ - * & | ~ << >>>` whose results stay below 2^31.
+ *
+ * Invariant: LAYOUT_VERSION changes whenever a constant below changes its meaning; the wasm exports it and the runtime
+ * refuses another one.
+ */
+
+export const LAYOUT_VERSION = 1;
+
+export const CACHE_LINE_BYTES = 64;
+export const PAGE_BYTES = 65536;
+
+/**
+ * The memory of one kernel: what the runtime lays out before `configure`, then the kernel's own state.
+ *
+ *     0        64         1024      8192        ...          stateOffset
+ *     ┌────────┬──────────┬─────────┬───────────┬────────────┬─────────────
+ *     │ unused │ doorbell │ config  │ input ring│ output ring│ state, grows
+ *     └────────┴──────────┴─────────┴───────────┴────────────┴─────────────
+ *
+ * Rings lie below the initial size, so views of them stay valid when the kernel grows its memory.
+ */
+export const DOORBELL_OFFSET = CACHE_LINE_BYTES; // i32 counter, i32 waiting; used by JavaScript alone
+export const CONFIG_OFFSET = 1024;
+export const RINGS_OFFSET = 8192;
+
+/**
+ * Ring of slots: one producer, one consumer.
+ *
+ *     0         64        128                192       bytes
+ *     ┌─────────┬─────────┬──────────────────┬─────────┬─────────┬───
+ *     │  tail   │  head   │ geometry         │ slot 0  │ slot 1  │ ...
+ *     └─────────┴─────────┴──────────────────┴─────────┴─────────┴───
+ *      producer  consumer  written once
+ *
+ * tail and head are free-running positions (modulo 2^32); slot index = position & (slotCount - 1).
+ * Invariant: 0 <= tail - head <= slotCount, a power of two. A line of cache each, so the threads do not contend.
+ * A slot is published by an atomic store of tail after its bytes, and released by an atomic store of head.
+ */
+export const RING_TAIL_OFFSET = 0; // i32, the producer stores to publish
+export const RING_HEAD_OFFSET = RING_TAIL_OFFSET + CACHE_LINE_BYTES; // i32, the consumer stores to release
+export const RING_SLOT_COUNT_OFFSET = RING_HEAD_OFFSET + CACHE_LINE_BYTES; // i32
+export const RING_SLOT_BYTES_OFFSET = RING_SLOT_COUNT_OFFSET + 4; // i32, a multiple of 64
+export const RING_SLOTS_OFFSET = RING_SLOT_COUNT_OFFSET + CACHE_LINE_BYTES;
+
+export function ringBytes(slotCount: i32, slotBytes: i32): i32 {
+  return RING_SLOTS_OFFSET + slotCount * slotBytes;
+}
+
+/**
+ * Slot: whatever flows. Header, then columns or bytes by kind.
+ *
+ *     0      4          8             16       20         24             32               36
+ *     ┌──────┬──────────┬─────────────┬────────┬──────────┬──────────────┬────────────────┬──────────┐
+ *     │ kind │ rowCount │ watermarkMs │ epoch  │ nullMask │ checkpointId │ payloadBytes   │ generation
+ *     └──────┴──────────┴─────────────┴────────┴──────────┴──────────────┴────────────────┴──────────┘
+ */
+export const SLOT_KIND_OFFSET = 0; // i32, SLOT_*
+export const SLOT_ROW_COUNT_OFFSET = SLOT_KIND_OFFSET + 4; // i32
+export const SLOT_WATERMARK_OFFSET = SLOT_ROW_COUNT_OFFSET + 4; // f64 ms, the watermark that holds AFTER the rows of this slot; NaN: unchanged
+export const SLOT_EPOCH_OFFSET = SLOT_WATERMARK_OFFSET + 8; // i32, a consumer refuses slots of another epoch
+export const SLOT_NULL_MASK_OFFSET = SLOT_EPOCH_OFFSET + 4; // i32, bit c: data column c has validity bytes in this slot (else no nulls)
+export const SLOT_CHECKPOINT_OFFSET = SLOT_NULL_MASK_OFFSET + 4; // f64, checkpointId of a barrier
+export const SLOT_PAYLOAD_BYTES_OFFSET = SLOT_CHECKPOINT_OFFSET + 8; // i32, bytes used after the header by dictionary entries
+export const SLOT_GENERATION_OFFSET = SLOT_PAYLOAD_BYTES_OFFSET + 4; // i32, dictionary generation of the codes in this slot
+export const SLOT_HEADER_BYTES = 64;
+
+export const SLOT_BATCH = 1; // input: rows of columns, then the watermark of the header. 0 rows: a watermark only
+export const SLOT_DICTIONARY = 2; // new dictionary entries, before the first batch that uses them
+export const SLOT_BARRIER = 3; // checkpoint barrier: covers all slots before it
+export const SLOT_END = 4; // nothing follows
+export const SLOT_RESULT = 5; // output: fired panes, then the watermark of the header
+export const SLOT_LATE = 6; // output: rows dropped as late, columns as in SLOT_BATCH
+
+/**
+ * Dictionary entry: what a u32 code stands for. Entries follow each other, each padded to 8 bytes.
+ *
+ *     0      4          8            12        bytes
+ *     ┌──────┬──────────┬────────────┬──────────────────┐
+ *     │ code │ keyGroup │ byteLength │ UTF-8 ...  │ pad │
+ *     └──────┴──────────┴────────────┴──────────────────┘
+ *
+ * keyGroup is that of the key when the string alone is the key, else 0. An input slot with another generation than the one before
+ * starts a new dictionary: all earlier codes of that ring are void.
+ */
+export const ENTRY_CODE_OFFSET = 0;
+export const ENTRY_KEY_GROUP_OFFSET = ENTRY_CODE_OFFSET + 4;
+export const ENTRY_BYTE_LENGTH_OFFSET = ENTRY_KEY_GROUP_OFFSET + 4;
+export const ENTRY_BYTES_OFFSET = ENTRY_BYTE_LENGTH_OFFSET + 4;
+
+export function entryBytes(byteLength: i32): i32 {
+  return (ENTRY_BYTES_OFFSET + byteLength + 7) & ~7;
+}
+
+export const NULL_CODE = 0xffffffff; // u32 code column: the value is null
+
+/**
+ * Input slot (SLOT_BATCH), columns by the config's offsets: timestamp f64, keyGroup u32 (only when keys are hashed),
+ * then the data columns (f64 or u32 code) and, for each, validity bytes (1: present, 0: null).
+ *
+ * Result slot (SLOT_RESULT): every column is 8 bytes a row, column-major, each `resultRowsMax` rows long:
+ *
+ *     0            1          2     3 ...              3 + keyCount ...
+ *     ┌────────────┬──────────┬──────┬──────────────────┬─────────────────────┬─────────────────────────────┐
+ *     │windowStart │windowEnd │ pane │ keys             │ aggregates          │ validity bytes of all columns│
+ *     └────────────┴──────────┴──────┴──────────────────┴─────────────────────┴─────────────────────────────┘
+ *
+ * windowStart, windowEnd: f64 ms. pane: f64, index * 4 + timing. Key: f64 of a number, or the kernel's own u32 code (as f64) of a string.
+ * Validity is written for keys and aggregates; of the others it is not read.
+ */
+export const RESULT_WINDOW_START = 0;
+export const RESULT_WINDOW_END = 1;
+export const RESULT_PANE = 2;
+export const RESULT_FIRST_KEY = 3;
+
+export function resultColumnOffset(column: i32, resultRowsMax: i32): i32 {
+  return SLOT_HEADER_BYTES + column * resultRowsMax * 8;
+}
+export function resultValidityOffset(column: i32, columnCount: i32, resultRowsMax: i32): i32 {
+  return SLOT_HEADER_BYTES + columnCount * resultRowsMax * 8 + column * resultRowsMax;
+}
+export function resultSlotBytes(columnCount: i32, resultRowsMax: i32): i32 {
+  return (SLOT_HEADER_BYTES + columnCount * resultRowsMax * 9 + 63) & ~63;
+}
+
+export const PANE_EARLY = 0;
+export const PANE_ON_TIME = 1;
+export const PANE_LATE = 2;
+
+/** Config block: written by the runtime at CONFIG_OFFSET, read once by `configure`. */
+export const CONFIG_LAYOUT_VERSION = 0; // i32
+export const CONFIG_INPUT_RING = CONFIG_LAYOUT_VERSION + 4; // i32 offset in memory
+export const CONFIG_OUTPUT_RING = CONFIG_INPUT_RING + 4; // i32
+export const CONFIG_STATE = CONFIG_OUTPUT_RING + 4; // i32, where state begins, a multiple of 64
+export const CONFIG_PAGES_MAX = CONFIG_STATE + 4; // i32, most pages of 64 KiB the memory may have
+export const CONFIG_LATE_POLICY = CONFIG_PAGES_MAX + 4; // i32, LATE_*
+export const CONFIG_EPOCH = CONFIG_LATE_POLICY + 4; // i32
+export const CONFIG_TABLE_BYTES_MAX = CONFIG_EPOCH + 4; // i32, a larger slice table is replaced by a slice log (see state/window-state)
+export const CONFIG_SIZE_MS = CONFIG_TABLE_BYTES_MAX + 4; // f64
+export const CONFIG_SLIDE_MS = CONFIG_SIZE_MS + 8; // f64; equal to size: tumbling
+export const CONFIG_OFFSET_MS = CONFIG_SLIDE_MS + 8; // f64
+export const CONFIG_LATENESS_MS = CONFIG_OFFSET_MS + 8; // f64
+export const CONFIG_BATCH_ROWS_MAX = CONFIG_LATENESS_MS + 8; // i32, most rows of an input slot
+export const CONFIG_RESULT_ROWS_MAX = CONFIG_BATCH_ROWS_MAX + 4; // i32, rows of a result slot, a multiple of 16
+export const CONFIG_TIMESTAMP_COLUMN = CONFIG_RESULT_ROWS_MAX + 4; // i32 offset in the input slot
+export const CONFIG_KEY_GROUP_COLUMN = CONFIG_TIMESTAMP_COLUMN + 4; // i32 offset in the input slot, or -1: the dictionary tells
+export const CONFIG_COLUMN_COUNT = CONFIG_KEY_GROUP_COLUMN + 4; // i32, data columns, at most COLUMNS_MAX
+export const CONFIG_KEY_COUNT = CONFIG_COLUMN_COUNT + 4; // i32, 0: one window for all, at most KEYS_MAX
+export const CONFIG_VALUE_COUNT = CONFIG_KEY_COUNT + 4; // i32, aggregated columns, at most COLUMNS_MAX
+export const CONFIG_AGGREGATE_COUNT = CONFIG_VALUE_COUNT + 4; // i32, at most AGGREGATES_MAX
+export const CONFIG_COLUMNS = 128; // COLUMNS_MAX x { kind i32, values offset i32, validity offset i32, unused }
+export const CONFIG_COLUMN_BYTES = 16;
+export const CONFIG_KEYS = 640; // KEYS_MAX x column index i32
+export const CONFIG_VALUES = 704; // COLUMNS_MAX x { column index i32, parts i32 }
+export const CONFIG_VALUE_BYTES = 8;
+export const CONFIG_AGGREGATES = 960; // AGGREGATES_MAX x { function i32, value index i32 (-1: rows) }
+export const CONFIG_AGGREGATE_BYTES = 8;
+export const CONFIG_BYTES = 1472;
+
+export const COLUMNS_MAX = 32;
+export const KEYS_MAX = 16;
+export const AGGREGATES_MAX = 64;
+
+export const COLUMN_F64 = 0;
+export const COLUMN_CODE = 1;
+
+export const LATE_DROP = 0;
+export const LATE_OUTPUT = 1;
+export const LATE_FAIL = 2;
+
+/** Parts of an accumulator: which blocks the row of a (key, slice) has for an aggregated column. BASIC is always there. */
+export const PART_BASIC = 1; // { sum, count | min, -max }: count, sum, mean, min, max
+export const PART_MOMENTS = 2; // { mean, m2 }: variance, stddev; needs the count of BASIC
+export const PART_COMPENSATED = 4; // { sum, compensation }: Neumaier's sum
+export const PART_ENDS = 8; // { first ms, first, last ms, last }
+
+export const FN_COUNT_ROWS = 0;
+export const FN_COUNT = 1;
+export const FN_SUM = 2;
+export const FN_MIN = 3;
+export const FN_MAX = 4;
+export const FN_MEAN = 5;
+export const FN_VARIANCE_SAMPLE = 6;
+export const FN_VARIANCE_POPULATION = 7;
+export const FN_STDDEV_SAMPLE = 8;
+export const FN_STDDEV_POPULATION = 9;
+export const FN_FIRST = 10;
+export const FN_LAST = 11;
+export const FN_SUM_COMPENSATED = 12;
+
+/** What a kernel export answers. Negative: the job has failed. */
+export const STATUS_IDLE = 0; // the input ring is empty
+export const STATUS_PROGRESS = 1; // slots were processed; there may be more
+export const STATUS_OUTPUT_FULL = 2; // the output ring is full; call again when there is room
+export const STATUS_BARRIER = 3; // a barrier is at the head of the input ring: snapshot, then passBarrier
+export const STATUS_END = 4; // the end was passed on; nothing follows
+export const STATUS_OK = 5;
+export const STATUS_STATE_LIMIT = -1; // state does not fit in pagesMax pages
+export const STATUS_LATE_RECORD = -2; // LATE_FAIL and a late record came
+export const STATUS_SLOT_INVALID = -3; // a slot of another epoch, kind or size
+export const STATUS_SNAPSHOT_INVALID = -4; // bytes to restore are not a snapshot of this configuration
+export const STATUS_CONFIG_INVALID = -5;
+
+/** Indices of `counter(index)`, each an f64. */
+export const COUNTER_RECORDS_IN = 0;
+export const COUNTER_LATE_DROPPED = 1; // records whose windows are all past their lateness
+export const COUNTER_LATE_UPDATES = 2; // panes fired late
+export const COUNTER_RESULTS = 3; // panes fired in all
+export const COUNTER_KEYS = 4;
+export const COUNTER_SLICES = 5;
+export const COUNTER_STATE_BYTES = 6;
+export const COUNTER_WATERMARK = 7; // ms; -Infinity before the first
+export const COUNTER_OUTSIDE = 8; // records that lie in no window (slide larger than size)
+export const COUNTERS = 9;
+
+/**
+ * Snapshot: sections one after the other, each for one key group, so that a job can restart with another number of
+ * workers. All integers little-endian, sections padded to 8 bytes.
+ *
+ *     0              4      8          12           16            24        bytes
+ *     ┌──────────────┬──────┬──────────┬────────────┬─────────────┬──────────────
+ *     │ sectionBytes │ kind │ keyGroup │ entryCount │ position f64│ entries ...
+ *     └──────────────┴──────┴──────────┴────────────┴─────────────┴──────────────
+ *
+ * OPERATOR: one for each worker, keyGroup -1. KEYS: the keys of a group in order of first appearance (position unused).
+ * SLICE: rows of a slice (position: slice number). PANES: how often the windows' panes fired (position: window number).
+ * Entries of SLICE and PANES name a key by its index in the KEYS section of their group.
+ */
+export const SECTION_BYTES_OFFSET = 0; // i32, with the header
+export const SECTION_KIND_OFFSET = SECTION_BYTES_OFFSET + 4; // i32
+export const SECTION_KEY_GROUP_OFFSET = SECTION_KIND_OFFSET + 4; // i32
+export const SECTION_ENTRY_COUNT_OFFSET = SECTION_KEY_GROUP_OFFSET + 4; // i32
+export const SECTION_POSITION_OFFSET = SECTION_ENTRY_COUNT_OFFSET + 4; // f64
+export const SECTION_HEADER_BYTES = SECTION_POSITION_OFFSET + 8;
+export const SECTION_OPERATOR = 1;
+export const SECTION_KEYS = 2;
+export const SECTION_SLICE = 3;
+export const SECTION_PANES = 4;

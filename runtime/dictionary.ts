@@ -8,7 +8,8 @@
  */
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+// A byte order mark is a character like others here: without this, two codes would give one string.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class Dictionary {
   /** Distinguishes dictionaries that follow each other on one stream; see the kernel's SLOT_GENERATION. */

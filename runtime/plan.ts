@@ -1,99 +1,63 @@
 /**
  * The plan: a pipeline as plain, validated data. The fluent API builds it; runtime, `explain` and the CLI read it.
  *
- * Invariant: what {@link loadPlan} returns is complete (defaults filled in) and legal; nothing downstream checks it again.
+ * Before: JSON that is not trusted, or the operators a pipeline has declared. After: everything that runs or explains a job.
+ *
+ * Invariant: what {@link loadPlan} returns is complete (defaults filled in), legal and frozen; nothing downstream checks it again.
  */
 
-import type { Expression } from './expression/expression.ts'
-import type { ColumnType } from './schema.ts'
+import { type AnalyzedPlan, analyze, type JobFunctions } from './plan-analysis.ts'
+import { planError } from './plan-problem.ts'
+import { explainAnalyzed, type Explanation } from './plan-explain.ts'
+import { parsePlan } from './plan-validation.ts'
+import type { Plan } from './plan-spec.ts'
 
-export interface Plan {
-  readonly millrace: 1
-  readonly name: string
-  readonly operators: readonly OperatorSpec[]
+export type * from './plan-spec.ts'
+export type { AnalyzedOperator, AnalyzedPlan, AnalyzedSink, AnalyzedSource, JobFunctions } from './plan-analysis.ts'
+export type { Explanation } from './plan-explain.ts'
+export { fingerprint } from './plan-fingerprint.ts'
+
+const analyses = new WeakMap<object, AnalyzedPlan>()
+
+/**
+ * Checks a plan and fills in the defaults, the only place that has any.
+ *
+ * @param input - Parsed JSON, or a plan that was loaded before (which comes back as it is).
+ * @param functions - JavaScript functions by uid, for operators declared with `function: true`.
+ * @throws ConfigError whose `details.path` names the place, such as `operators[3].window.sizeMs`: `PLAN_VERSION`, `PLAN_TYPE`,
+ *   `PLAN_FIELD_UNKNOWN`, `PLAN_FIELD_MISSING`, `PLAN_UNSUPPORTED`, `OPERATOR_UNKNOWN`, `UID_DUPLICATE`, `INPUT_UNKNOWN`,
+ *   `PLAN_CYCLE`, `OPERATOR_ORPHAN`, `COLUMN_UNKNOWN`, `COLUMN_TYPE`, `WINDOW_SIZE_INVALID`, `FUNCTION_MISSING` and others.
+ */
+export function loadPlan(input: unknown, functions: JobFunctions = new Map()): Plan {
+  const known = typeof input === 'object' && input !== null ? analyses.get(input) : undefined
+  const analyzed = known ?? analyze(parsePlan(input))
+  analyses.set(analyzed.plan, analyzed)
+  requireFunctions(analyzed.plan, functions)
+  return analyzed.plan
 }
 
-export type OperatorSpec = SourceSpec | EventTimeSpec | FilterSpec | MapSpec | KeyBySpec | WindowSpec | SinkSpec
-
-export interface SourceSpec {
-  readonly uid: string
-  readonly op: 'source'
-  readonly schema: Readonly<Record<string, ColumnType>>
+/** Schemas, keys, event times and readers of every operator of a plan. Computed once per loaded plan; others are checked first. */
+export function analyzePlan(plan: Plan): AnalyzedPlan {
+  const known = analyses.get(plan)
+  if (known !== undefined) return known
+  const analyzed = analyze(parsePlan(plan))
+  analyses.set(analyzed.plan, analyzed)
+  return analyzed
 }
 
-export type WatermarkSpec =
-  | { readonly kind: 'monotonous'; readonly idleAfterMs?: number; readonly everyRecords: number }
-  | { readonly kind: 'boundedOutOfOrderness'; readonly delayMs: number; readonly idleAfterMs?: number; readonly everyRecords: number }
-
-export interface EventTimeSpec {
-  readonly uid: string
-  readonly op: 'eventTime'
-  readonly inputs: readonly [string]
-  readonly column: string
-  readonly watermark: WatermarkSpec
+/** What a plan does, for people: as text and as a Mermaid flowchart. */
+export function explain(plan: Plan): Explanation {
+  return explainAnalyzed(analyzePlan(plan))
 }
 
-/** `where` is an expression, or `{ function: true }` for a JavaScript function kept beside the plan by uid. */
-export interface FilterSpec {
-  readonly uid: string
-  readonly op: 'filter'
-  readonly inputs: readonly [string]
-  readonly where: Expression | FunctionRef
-}
-
-/** Adds or replaces columns by expressions, or makes rows of a new schema by a function. */
-export interface MapSpec {
-  readonly uid: string
-  readonly op: 'map'
-  readonly inputs: readonly [string]
-  readonly columns?: Readonly<Record<string, Expression>>
-  readonly function?: true
-  /** With `function`: the schema of the rows it returns. */
-  readonly schema?: Readonly<Record<string, ColumnType>>
-}
-
-export interface FunctionRef {
-  readonly function: true
-}
-
-export interface KeyBySpec {
-  readonly uid: string
-  readonly op: 'keyBy'
-  readonly inputs: readonly [string]
-  readonly columns: readonly string[]
-}
-
-export type WindowShape =
-  | { readonly kind: 'tumbling'; readonly sizeMs: number; readonly offsetMs: number }
-  | { readonly kind: 'sliding'; readonly sizeMs: number; readonly slideMs: number; readonly offsetMs: number }
-
-export type AggregateFunction = 'count' | 'sum' | 'min' | 'max' | 'mean' | 'variance' | 'stddev' | 'first' | 'last'
-
-export interface AggregateSpec {
-  readonly fn: AggregateFunction
-  /** Absent: `count` counts rows. */
-  readonly column?: string
-  /** `sum` only: Neumaier's compensated sum. */
-  readonly compensated?: boolean
-  /** `variance` and `stddev` only: divide by n instead of n - 1. */
-  readonly population?: boolean
-}
-
-export type LatePolicy = { readonly kind: 'drop' } | { readonly kind: 'fail' } | { readonly kind: 'sideOutput'; readonly name: string }
-
-export interface WindowSpec {
-  readonly uid: string
-  readonly op: 'window'
-  readonly inputs: readonly [string]
-  readonly window: WindowShape
-  readonly allowedLatenessMs: number
-  readonly late: LatePolicy
-  readonly aggregates: Readonly<Record<string, AggregateSpec>>
-}
-
-export interface SinkSpec {
-  readonly uid: string
-  readonly op: 'sink'
-  readonly inputs: readonly [string]
-  readonly name: string
+function requireFunctions(plan: Plan, functions: JobFunctions): void {
+  plan.operators.forEach((operator, index) => {
+    const isFunction = (operator.op === 'filter' && 'function' in operator.where) || (operator.op === 'map' && operator.function === true)
+    if (!isFunction || functions.has(operator.uid)) return
+    throw planError('FUNCTION_MISSING', `operators[${index}]`, {
+      found: operator.uid,
+      wanted: 'an operator whose function is at hand',
+      remedy: 'a plan with functions is only complete together with the module that declares them: load that module',
+    })
+  })
 }

@@ -1,0 +1,58 @@
+// Builds everything that is shipped into dist/: the kernel (asc), the bundles (esbuild) and, with --types, the declarations (tsc).
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import * as esbuild from 'esbuild'
+
+const root = fileURLToPath(new URL('../', import.meta.url))
+const bin = (name) => `${root}node_modules/.bin/${name}`
+const only = process.argv.slice(2)
+
+export function buildKernel() {
+  mkdirSync(`${root}dist`, { recursive: true })
+  for (const target of ['shared', 'plain', 'debug']) {
+    execFileSync(bin('asc'), ['index.ts', '--config', 'asconfig.json', '--target', target], { cwd: `${root}kernel`, stdio: 'inherit' })
+  }
+  const inline = (name) => readFileSync(`${root}dist/kernel-${name}.wasm`).toString('base64')
+  writeFileSync(
+    `${root}dist/kernel-inline.js`,
+    `export const shared = '${inline('shared')}'\nexport const plain = '${inline('plain')}'\n`,
+  )
+}
+
+export async function buildBundles() {
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: {
+      index: 'runtime/index.ts',
+      worker: 'runtime/host/worker-entry.ts',
+      'node-worker': 'runtime/host/node-worker-entry.ts',
+      'platform-node': 'runtime/platform/node.ts',
+      'platform-browser': 'runtime/platform/browser.ts',
+      'platform-none': 'runtime/platform/none.ts',
+      node: 'adapters/node.ts',
+      'memory-store': 'adapters/memory-store.ts',
+      cli: 'adapters/cli/main.ts',
+    },
+    outdir: 'dist',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    keepNames: false,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    external: ['comlink', 'comlink/*', 'node:*', '#platform', '#kernel'],
+    logLevel: 'warning',
+  })
+}
+
+export function buildTypes() {
+  rmSync(`${root}dist/types`, { recursive: true, force: true })
+  execFileSync(bin('tsc'), ['-p', '.'], { cwd: root, stdio: 'inherit' })
+}
+
+if (only.length === 0 || only.includes('kernel')) buildKernel()
+if (only.length === 0 || only.includes('bundles')) await buildBundles()
+if (only.length === 0 || only.includes('types')) buildTypes()

@@ -1,0 +1,39 @@
+// `npm test`: builds, runs every test (Vitest, then Playwright in a real browser) and sums up. The last line is `N passed, N failed`.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { findChromium } from './chromium.mjs'
+
+const root = fileURLToPath(new URL('../', import.meta.url))
+const cache = `${root}.cache/`
+const bin = (name) => `${root}node_modules/.bin/${name}`
+
+let failed = false
+function run(command, args, env = {}) {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
+  if (status !== 0) failed = true
+}
+
+mkdirSync(cache, { recursive: true })
+const chromium = findChromium()
+execFileSync(process.execPath, [`${root}.tools/build.mjs`, 'kernel', 'bundles'], { cwd: root, stdio: 'inherit' })
+
+const reports = { vitest: `${cache}vitest.json`, playwright: `${cache}playwright.json` }
+for (const report of Object.values(reports)) rmSync(report, { force: true })
+run(bin('vitest'), ['run', '--config', 'test/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${reports.vitest}`], {
+  MILLRACE_BUILT: '1',
+})
+run(bin('playwright'), ['test', '--config', 'test/browser/playwright.config.ts', '--reporter=list,json'], {
+  MILLRACE_CHROMIUM: chromium,
+  PLAYWRIGHT_JSON_OUTPUT_NAME: reports.playwright,
+})
+
+// A report that is missing is a run that did not happen.
+const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null)
+const vitest = read(reports.vitest)
+const playwright = read(reports.playwright)
+const passed = (vitest?.numPassedTests ?? 0) + (playwright?.stats.expected ?? 0)
+let failures = (vitest?.numFailedTests ?? 1) + (playwright === null ? 1 : playwright.stats.unexpected + playwright.stats.flaky)
+if (failed && failures === 0) failures = 1
+console.log(`\n${passed} passed, ${failures} failed`)
+process.exitCode = failures === 0 && passed > 0 ? 0 : 1

@@ -1,0 +1,251 @@
+/**
+ * The edge from the intake to the subtasks of one window operator: rows are routed by key group and written, column by column, into
+ * each subtask's input ring; watermarks, barriers and the end follow in the same order on every ring.
+ *
+ * Before: intake. After: the rings of host/, taken by the kernels.
+ * The intake offers one chunk at a time and calls {@link Exchange.flush} until it is written: a full ring holds the intake back.
+ *
+ * Invariant: every ring carries the same sequence of watermarks and barriers, each after exactly the rows that preceded it.
+ */
+
+import * as L from '../../kernel/layout.ts'
+import type { Dictionary } from '../dictionary.ts'
+import { RecordError } from '../errors.ts'
+import type { RecordBatch } from '../record-batch.ts'
+import { SlotWriter } from '../ring/slot-writer.ts'
+import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
+import { KeyRouter, subtaskOfKeyGroup } from './key-router.ts'
+
+/** What the exchange needs of a subtask: its memory, and a way to wake it. */
+export interface ExchangeTarget {
+  readonly memory: WebAssembly.Memory
+  ring(): void
+}
+
+/** What one subtask still has to be given of the current chunk, in this order: entries, rows, then control. */
+interface Lane {
+  readonly writer: SlotWriter
+  readonly target: ExchangeTarget
+  readonly selection: Uint32Array
+  /** Codes whose entries this subtask has, of the current dictionary. */
+  sent: Uint8Array
+  entries: number[]
+  entryAt: number
+  rowCount: number
+  rowAt: number
+}
+
+type Control = { readonly kind: 'watermark'; readonly watermarkMs: number } | { readonly kind: 'barrier'; readonly checkpointId: number } | { readonly kind: 'end' }
+
+export class Exchange {
+  readonly layout: SubtaskLayout
+  readonly #lanes: readonly Lane[]
+  readonly #router: KeyRouter
+  readonly #subtaskOfGroup: Uint8Array
+  readonly #codeColumns: readonly number[]
+  readonly #isStringKey: boolean
+  readonly #dictionaries = new Map<number, Dictionary>()
+  #batch: RecordBatch | null = null
+  #times: Float64Array = new Float64Array(0)
+  #dictionary: Dictionary | null = null
+  #sentCount = 0
+  #controls: Control[] = []
+  /** Lanes that have not yet been given the first control. */
+  #controlLane = 0
+  /** Rows written to all rings. */
+  recordCount = 0
+
+  constructor(layout: SubtaskLayout, targets: readonly ExchangeTarget[], keyGroupCount: number, epoch: number) {
+    this.layout = layout
+    const keyColumns = layout.keys.map((index) => layout.columns[index]!)
+    this.#isStringKey = layout.keyGroupOffset < 0 && keyColumns.length === 1
+    this.#codeColumns = layout.keys.filter((index) => layout.columns[index]!.form === 'code')
+    this.#router = new KeyRouter(
+      keyColumns.map((column) => column.source),
+      this.#isStringKey,
+      keyGroupCount,
+      layout.batchRowsMax,
+    )
+    this.#subtaskOfGroup = Uint8Array.from({ length: keyGroupCount }, (_, group) => subtaskOfKeyGroup(group, keyGroupCount, targets.length))
+    this.#lanes = targets.map((target) => ({
+      writer: new SlotWriter(layout, target.memory, epoch),
+      target,
+      selection: new Uint32Array(layout.batchRowsMax),
+      sent: new Uint8Array(0),
+      entries: [],
+      entryAt: 0,
+      rowCount: 0,
+      rowAt: 0,
+    }))
+  }
+
+  /** The dictionary of late rows that carry codes of a generation. */
+  dictionary(generation: number): Dictionary | undefined {
+    return this.#dictionaries.get(generation)
+  }
+
+  /** Share of the input rings that is filled, the fullest ring counting. */
+  get fill(): number {
+    return Math.max(...this.#lanes.map((lane) => lane.writer.fill / this.layout.input.slotCount))
+  }
+
+  /**
+   * Takes a chunk of at most `batchRowsMax` rows. Call {@link flush} until it answers true before anything else is offered.
+   *
+   * @param times - Event time of each row, integer milliseconds.
+   */
+  offer(batch: RecordBatch, times: Float64Array): void {
+    if (batch.rowCount === 0) return
+    this.#batch = batch
+    this.#times = times
+    this.recordCount += batch.rowCount
+    if (this.layout.keys.length > 0) this.#router.route(batch)
+    this.#select(batch.rowCount)
+    if (this.#codeColumns.length > 0) this.#collectEntries(batch)
+  }
+
+  watermark(watermarkMs: number): void {
+    this.#controls.push({ kind: 'watermark', watermarkMs })
+  }
+
+  barrier(checkpointId: number): void {
+    this.#controls.push({ kind: 'barrier', checkpointId })
+  }
+
+  end(): void {
+    this.#controls.push({ kind: 'end' })
+  }
+
+  /** Writes what was offered as far as the rings have room. @returns whether everything is written. */
+  flush(): boolean {
+    let isDone = true
+    const watermark = this.#firstWatermark()
+    for (const lane of this.#lanes) {
+      if (lane.entryAt < lane.entries.length || lane.rowAt < lane.rowCount) {
+        const wrote = this.#flushRows(lane, watermark)
+        if (wrote) lane.target.ring()
+      }
+      if (lane.entryAt < lane.entries.length || lane.rowAt < lane.rowCount) isDone = false
+    }
+    if (!isDone) return false
+    this.#batch = null
+    while (this.#controls.length > 0) {
+      const control = this.#controls[0]!
+      for (; this.#controlLane < this.#lanes.length; this.#controlLane++) {
+        const lane = this.#lanes[this.#controlLane]!
+        // The last slot of rows already carries the first watermark.
+        const isCarried = control.kind === 'watermark' && lane.rowCount > 0 && control.watermarkMs === watermark
+        if (!isCarried) {
+          if (!writeControl(lane.writer, control)) return false
+          lane.target.ring()
+        }
+        lane.rowCount = 0
+        lane.rowAt = 0
+      }
+      this.#controlLane = 0
+      this.#controls.shift()
+    }
+    for (const lane of this.#lanes) {
+      lane.rowCount = 0
+      lane.rowAt = 0
+    }
+    return true
+  }
+
+  #firstWatermark(): number {
+    const first = this.#controls[0]
+    return first?.kind === 'watermark' ? first.watermarkMs : Number.NaN
+  }
+
+  #select(rowCount: number): void {
+    const lanes = this.#lanes
+    if (lanes.length === 1 || this.layout.keys.length === 0) {
+      // Everything goes to one subtask: no selection, whole columns are copied.
+      lanes[0]!.rowCount = rowCount
+      return
+    }
+    const groups = this.#router.groups
+    const subtaskOfGroup = this.#subtaskOfGroup
+    for (let row = 0; row < rowCount; row++) {
+      const lane = lanes[subtaskOfGroup[groups[row]!]!]!
+      lane.selection[lane.rowCount++] = row
+    }
+  }
+
+  /** Finds the codes of key columns that a subtask has not seen, so that their entries go first. */
+  #collectEntries(batch: RecordBatch): void {
+    const dictionary = batch.columns[this.layout.columns[this.#codeColumns[0]!]!.source]!.dictionary as Dictionary
+    if (dictionary !== this.#dictionary) this.#startDictionary(dictionary)
+    // With one string key every code belongs to one subtask: when all were sent, there is nothing to look for.
+    if (this.#isStringKey && this.#sentCount === dictionary.size) return
+    const isWhole = this.#lanes.length === 1 || this.layout.keys.length === 0
+    for (const lane of this.#lanes) {
+      if (lane.rowCount === 0) continue
+      if (lane.sent.length < dictionary.size) lane.sent = grown(lane.sent, dictionary.size)
+      for (const index of this.#codeColumns) {
+        const { values, validity } = batch.columns[this.layout.columns[index]!.source]!
+        for (let at = 0; at < lane.rowCount; at++) {
+          const row = isWhole ? at : lane.selection[at]!
+          const code = values[row]!
+          if (lane.sent[code] !== 0 || (validity !== null && validity[row] === 0)) continue
+          lane.sent[code] = 1
+          this.#sentCount++
+          lane.entries.push(code)
+        }
+      }
+    }
+  }
+
+  #startDictionary(dictionary: Dictionary): void {
+    this.#dictionary = dictionary
+    this.#dictionaries.set(dictionary.generation, dictionary)
+    // Slots in flight may still name the dictionaries before; those are long drained after a few more.
+    if (this.#dictionaries.size > 8) this.#dictionaries.delete(this.#dictionaries.keys().next().value!)
+    this.#sentCount = 0
+    for (const lane of this.#lanes) lane.sent = new Uint8Array(Math.max(256, dictionary.size))
+  }
+
+  #flushRows(lane: Lane, watermarkMs: number): boolean {
+    let wrote = false
+    const generation = this.#dictionary?.generation ?? 0
+    while (lane.entryAt < lane.entries.length) {
+      const next = lane.writer.writeEntries(this.#dictionary!, lane.entries, lane.entryAt, (code) => (this.#isStringKey ? this.#router.groupOfCode(code) : 0))
+      if (next < 0) return wrote
+      lane.entryAt = next
+      wrote = true
+    }
+    lane.entries.length = 0
+    lane.entryAt = 0
+    const isWhole = this.#lanes.length === 1 || this.layout.keys.length === 0
+    while (lane.rowAt < lane.rowCount) {
+      const count = Math.min(this.layout.batchRowsMax, lane.rowCount - lane.rowAt)
+      const isLast = lane.rowAt + count === lane.rowCount
+      const rows = isWhole ? null : lane.selection
+      if (!lane.writer.writeRows(this.#batch!, this.#times, this.#router.groups, rows, lane.rowAt, count, isLast ? watermarkMs : Number.NaN, generation)) return wrote
+      lane.rowAt += count
+      wrote = true
+    }
+    return wrote
+  }
+}
+
+function writeControl(writer: SlotWriter, control: Control): boolean {
+  switch (control.kind) {
+    case 'watermark':
+      return writer.writeControl(L.SLOT_BATCH, control.watermarkMs, 0)
+    case 'barrier':
+      return writer.writeControl(L.SLOT_BARRIER, Number.NaN, control.checkpointId)
+    case 'end':
+      return writer.writeControl(L.SLOT_END, Number.NaN, 0)
+    default: {
+      const never: never = control
+      throw new RecordError('UNREACHABLE', `Unknown control ${String(never)}`)
+    }
+  }
+}
+
+function grown(array: Uint8Array, least: number): Uint8Array {
+  const larger = new Uint8Array(Math.max(array.length * 2, least))
+  larger.set(array)
+  return larger
+}

@@ -1,0 +1,170 @@
+/**
+ * The plan as it runs: intakes with their stages, exchanges to the subtasks, outlets with theirs, sinks at the leaves.
+ *
+ * Before: plan.ts. After: coordinator/job drives what is built here.
+ *
+ * Invariant: every operator of the plan is in exactly one place; every sink has exactly one feeder (an intake or an outlet).
+ */
+
+import { ConfigError } from '../errors.ts'
+import { type AnalyzedPlan, analyzePlan, type EventTimeSpec, type OperatorSpec, type Plan, type SinkSpec, type SourceSpec, type WindowSpec } from '../plan.ts'
+import type { Schema } from '../schema.ts'
+import type { SinkPort } from '../sink/sink-port.ts'
+import { type SubtaskLayout, subtaskLayout } from '../subtask/subtask-layout.ts'
+import type { Exchange } from './exchange.ts'
+import type { TimeTrack } from './intake.ts'
+import { type Chunk, eventTimeStage, filterStage, mapStage, type RowFunction, type Stage, type StageReport } from './stage.ts'
+
+/** A window operator: what its subtasks are, and the schemas on both sides. */
+export interface WindowNode {
+  readonly spec: WindowSpec
+  readonly layout: SubtaskLayout
+  readonly streamSchema: Schema
+  readonly resultSchema: Schema
+  /** The sources' `eventTime` operator whose watermark reaches it. */
+  readonly eventTimeUid: string
+}
+
+export interface GraphOptions {
+  readonly batchRows: number
+  readonly slotCount: number
+  readonly memoryBytesMax: number
+}
+
+export class JobGraph {
+  readonly plan: Plan
+  readonly analyzed: AnalyzedPlan
+  readonly windows: readonly WindowNode[]
+  readonly #functions: ReadonlyMap<string, RowFunction>
+
+  constructor(plan: Plan, functions: ReadonlyMap<string, RowFunction>, options: GraphOptions) {
+    this.plan = plan
+    this.analyzed = analyzePlan(plan)
+    this.#functions = functions
+    this.windows = plan.operators
+      .filter((spec) => spec.op === 'window')
+      .map((spec) => {
+        const streamSchema = this.schema(spec.inputs[0])
+        const layout = subtaskLayout({
+          window: spec,
+          schema: streamSchema,
+          keyColumns: this.#keysOf(spec),
+          batchRowsMax: options.batchRows,
+          slotCount: options.slotCount,
+          memoryBytesMax: options.memoryBytesMax,
+        })
+        return { spec, layout, streamSchema, resultSchema: this.schema(spec.uid), eventTimeUid: this.#upstream(spec, 'eventTime')!.uid }
+      })
+  }
+
+  get sources(): readonly SourceSpec[] {
+    return this.plan.operators.filter((spec) => spec.op === 'source')
+  }
+
+  /** Output schema of an operator. */
+  schema(uid: string): Schema {
+    return this.analyzed.operators.get(uid)!.schema
+  }
+
+  /** Sinks fed by `uid`, with the schema of what they get: those behind it, and for a window its late output. */
+  sinksOf(uid: string): { readonly name: string; readonly schema: Schema }[] {
+    const found: { name: string; schema: Schema }[] = []
+    const visit = (from: string) => {
+      for (const spec of this.#downstream(from)) {
+        if (spec.op === 'sink') found.push({ name: spec.name, schema: this.schema(spec.inputs[0]) })
+        else if (spec.op !== 'window') visit(spec.uid)
+      }
+    }
+    visit(uid)
+    const spec = this.plan.operators.find((operator) => operator.uid === uid)
+    if (spec?.op === 'window' && spec.late.kind === 'sideOutput') found.push({ name: spec.late.name, schema: this.schema(spec.inputs[0]) })
+    return found
+  }
+
+  /** All names that `sinks` must bind. */
+  get sinkNames(): string[] {
+    const names = this.plan.operators.filter((spec): spec is SinkSpec => spec.op === 'sink').map((spec) => spec.name)
+    for (const { spec } of this.windows) if (spec.late.kind === 'sideOutput') names.push(spec.late.name)
+    return names
+  }
+
+  /** Stages behind an operator, up to exchanges and sinks. */
+  stages(uid: string, leaves: StageLeaves): Stage[] {
+    return this.#downstream(uid).map((spec) => this.#stage(spec, leaves))
+  }
+
+  #stage(spec: OperatorSpec, leaves: StageLeaves): Stage {
+    const input = this.schema('inputs' in spec ? spec.inputs[0] : spec.uid)
+    switch (spec.op) {
+      case 'filter':
+        return filterStage(spec, input, this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
+      case 'map':
+        return mapStage(spec, input, this.schema(spec.uid), this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
+      case 'eventTime':
+        return this.#eventTime(spec, input, leaves)
+      case 'keyBy': {
+        const next = this.stages(spec.uid, leaves)
+        return (chunk: Chunk) => {
+          for (const stage of next) stage(chunk)
+        }
+      }
+      case 'window': {
+        const exchange = leaves.exchange(spec.uid)
+        return ({ batch, times }) => exchange.offer(batch, times!)
+      }
+      case 'sink': {
+        const port = leaves.sink(spec.name)
+        return ({ batch }) => port.write(batch)
+      }
+      case 'source':
+        throw new ConfigError('PLAN_CYCLE', `Source ${spec.uid} cannot have an input`)
+      default: {
+        const never: never = spec
+        throw new ConfigError('OPERATOR_UNKNOWN', `Unknown operator ${String(never)}`)
+      }
+    }
+  }
+
+  #eventTime(spec: EventTimeSpec, input: Schema, leaves: StageLeaves): Stage {
+    const reached = this.windows.filter((window) => window.eventTimeUid === spec.uid)
+    const track: TimeTrack = {
+      spec,
+      exchanges: reached.map((window) => leaves.exchange(window.spec.uid)),
+      observedMs: Number.NEGATIVE_INFINITY,
+      watermarkMs: Number.NEGATIVE_INFINITY,
+    }
+    leaves.track(track)
+    const observer = {
+      observe(maxMs: number) {
+        if (maxMs > track.observedMs) track.observedMs = maxMs
+      },
+    }
+    return eventTimeStage(spec, input, observer, leaves.report, this.stages(spec.uid, leaves))
+  }
+
+  #downstream(uid: string): OperatorSpec[] {
+    return this.plan.operators.filter((spec) => 'inputs' in spec && spec.inputs.includes(uid as never))
+  }
+
+  #upstream<Op extends OperatorSpec['op']>(spec: OperatorSpec, op: Op): Extract<OperatorSpec, { op: Op }> | null {
+    for (let at: OperatorSpec | undefined = spec; at !== undefined; ) {
+      if (at.op === op) return at as Extract<OperatorSpec, { op: Op }>
+      const input: string | undefined = 'inputs' in at ? at.inputs[0] : undefined
+      at = this.plan.operators.find((operator) => operator.uid === input)
+    }
+    return null
+  }
+
+  #keysOf(spec: WindowSpec): readonly string[] {
+    return this.#upstream(spec, 'keyBy')?.columns ?? []
+  }
+}
+
+/** What the leaves of the stages are. */
+export interface StageLeaves {
+  readonly report: StageReport
+  exchange(uid: string): Exchange
+  sink(name: string): SinkPort
+  track(track: TimeTrack): void
+}
+

@@ -1,0 +1,132 @@
+/**
+ * What a job says of itself: counts that add up, watermarks and their lag, ring fill, checkpoints.
+ *
+ * Invariant, for a pipeline without branches: records in = processed + late + filtered + dead letters. Counts go on across restarts.
+ */
+
+import type { DeadLetter } from '../batch-builder.ts'
+import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { CheckpointStatistics } from './checkpoint-coordinator.ts'
+import type { JobParts, JobState } from './job.ts'
+
+export interface SourceStatus {
+  readonly uid: string
+  /** Records and dead letters that were read. */
+  readonly recordsIn: number
+  readonly filtered: number
+  readonly deadLetters: number
+  /** Share of a bounded source that was read, 0 to 1; null when unknown. */
+  readonly progress: number | null
+}
+
+export interface WindowStatus {
+  readonly uid: string
+  readonly recordsIn: number
+  /** Records that counted in at least one window, or lie in none. */
+  readonly processed: number
+  /** Records whose windows were all past their lateness. */
+  readonly late: number
+  /** Panes fired in all, and those that a late record fired again. */
+  readonly results: number
+  readonly lateUpdates: number
+  /** Watermark the sources have reached; null before the first. +Infinity (the end) is given as null with `isTimeEnded`. */
+  readonly watermarkMs: number | null
+  readonly isTimeEnded: boolean
+  /** How far the slowest subtask is behind that watermark, ms; null when unknown. */
+  readonly watermarkLagMs: number | null
+  /** Fullest input ring, 0 to 1. */
+  readonly ringFill: number
+  readonly keys: number
+  readonly slices: number
+  readonly stateBytes: number
+}
+
+export interface JobStatus {
+  readonly name: string
+  readonly state: JobState
+  /** `shared`: workers with shared rings; `inline`: everything on one thread. */
+  readonly tier: 'shared' | 'inline'
+  readonly parallelism: number
+  readonly epoch: number
+  readonly durationMs: number
+  readonly sources: readonly SourceStatus[]
+  readonly windows: readonly WindowStatus[]
+  readonly sinks: readonly { readonly name: string; readonly rows: number; readonly delivery: string }[]
+  /** Sums over the sources and windows above. */
+  readonly recordsIn: number
+  readonly recordsOut: number
+  readonly filtered: number
+  readonly late: number
+  readonly deadLetters: number
+  /** The first dead letters, at most 100. */
+  readonly deadLetterSamples: readonly DeadLetter[]
+  readonly checkpoints: CheckpointStatistics
+  /** Epoch and checkpoint this run went on from; null on a fresh start. */
+  readonly recoveredFrom: { readonly epoch: number; readonly checkpointId: number } | null
+}
+
+export function jobStatus(parts: JobParts, counters: readonly (readonly SubtaskCounters[])[], state: JobState, durationMs: number): JobStatus {
+  const sources = parts.intakes.map(({ intake, counts }): SourceStatus => {
+    const progress = intake.progress()
+    return {
+      uid: intake.uid,
+      recordsIn: intake.recordCount + intake.deadLetterCount,
+      filtered: counts.filtered,
+      deadLetters: counts.deadLetters,
+      progress: progress === null ? null : progress.done / progress.total,
+    }
+  })
+  const windows = parts.outlets.map((_, index) => windowStatus(parts, index, counters[index] ?? []))
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
+  return {
+    name: parts.name,
+    state,
+    tier: parts.host.tier,
+    parallelism: parts.parallelism,
+    epoch: parts.epoch,
+    durationMs,
+    sources,
+    windows,
+    sinks: parts.sinks.map(({ name, rowCount, delivery }) => ({ name, rows: rowCount, delivery })),
+    recordsIn: sum(sources.map((source) => source.recordsIn)),
+    recordsOut: sum(parts.sinks.map((sink) => sink.rowCount)),
+    filtered: sum(sources.map((source) => source.filtered)),
+    late: sum(windows.map((window) => window.late)),
+    deadLetters: sum(sources.map((source) => source.deadLetters)),
+    deadLetterSamples: parts.deadLetters.samples,
+    checkpoints: parts.checkpoints?.coordinator.statistics ?? { count: 0, failedCount: 0, last: null },
+    recoveredFrom: parts.recovered === null ? null : { epoch: parts.recovered.epoch, checkpointId: parts.recovered.checkpointId },
+  }
+}
+
+function windowStatus(parts: JobParts, index: number, counters: readonly SubtaskCounters[]): WindowStatus {
+  const { node, exchange } = parts.outlets[index]!
+  const { uid } = node.spec
+  const base = (name: string) => parts.recovered?.counters[`${uid}.${name}`] ?? 0
+  const sum = (name: 'recordsIn' | 'lateDropped' | 'lateUpdates' | 'results' | 'keys' | 'slices' | 'stateBytes') =>
+    counters.reduce((total, subtask) => total + subtask[name], 0)
+  const recordsIn = base('recordsIn') + sum('recordsIn')
+  const late = base('lateDropped') + sum('lateDropped')
+  const reached = trackWatermark(parts, node.eventTimeUid)
+  const slowest = Math.min(...counters.map((subtask) => subtask.watermarkMs))
+  return {
+    uid,
+    recordsIn,
+    processed: recordsIn - late,
+    late,
+    results: base('results') + sum('results'),
+    lateUpdates: base('lateUpdates') + sum('lateUpdates'),
+    watermarkMs: Number.isFinite(reached) ? reached : null,
+    isTimeEnded: reached === Number.POSITIVE_INFINITY,
+    watermarkLagMs: Number.isFinite(reached) && Number.isFinite(slowest) ? reached - slowest : null,
+    ringFill: exchange.fill,
+    keys: sum('keys'),
+    slices: sum('slices'),
+    stateBytes: sum('stateBytes'),
+  }
+}
+
+function trackWatermark(parts: JobParts, eventTimeUid: string): number {
+  for (const { tracks } of parts.intakes) for (const track of tracks) if (track.spec.uid === eventTimeUid) return track.watermarkMs
+  return Number.NEGATIVE_INFINITY
+}

@@ -1,0 +1,275 @@
+/**
+ * A job that runs: one loop on the coordinator's thread that lets intakes read, subtasks work (inline), outlets give on, and checkpoints happen.
+ *
+ * Before: start.ts has bound sources, sinks, store and host. After: everything else in this folder.
+ * States: running → draining (all read, or asked to stop) → final checkpoint → ended; or failed, from anywhere.
+ *
+ * Invariant: nothing is awaited inside the loop that needs the loop to go on.
+ */
+
+import type { DeadLetter } from '../batch-builder.ts'
+import type { Manifest } from '../checkpoint/manifest.ts'
+import type { Clock } from '../clock.ts'
+import { JobStateError } from '../errors.ts'
+import type { Host } from '../host/host.ts'
+import type { SinkPort } from '../sink/sink-port.ts'
+import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
+import type { Exchange } from './exchange.ts'
+import type { Intake, IntakeCounts, TimeTrack } from './intake.ts'
+import type { WindowNode } from './job-graph.ts'
+import { type JobStatus, jobStatus } from './job-status.ts'
+import type { Outlet } from './outlet.ts'
+
+/** A place where sinks are fed: an intake directly, or a window's outlet. */
+export interface Feeder {
+  readonly sinks: readonly SinkPort[]
+}
+
+export interface JobParts {
+  readonly name: string
+  readonly clock: Clock
+  readonly host: Host
+  readonly parallelism: number
+  readonly epoch: number
+  readonly intakes: readonly (Feeder & { readonly intake: Intake; readonly tracks: readonly TimeTrack[]; readonly counts: IntakeCounts })[]
+  readonly outlets: readonly (Feeder & { readonly outlet: Outlet; readonly exchange: Exchange; readonly node: WindowNode })[]
+  readonly sinks: readonly SinkPort[]
+  readonly checkpoints: { readonly coordinator: CheckpointCoordinator; readonly everyMs: number } | null
+  readonly recovered: Manifest | null
+  /** The order in which the loop's tasks step; simulation shuffles it. */
+  readonly taskOrder: (count: number) => Iterable<number>
+  readonly deadLetters: { readonly samples: DeadLetter[] }
+  readonly release: () => Promise<void>
+}
+
+export type JobState = 'running' | 'stopping' | 'ended' | 'stopped' | 'failed'
+
+const IDLE_MS = 10
+/** Busy rounds before the event loop gets a turn: checkpoints, signals and control messages live there. */
+const BUSY_MS = 4
+
+export class RunningJob {
+  readonly parts: JobParts
+  readonly #startedMs: number
+  #state: JobState = 'running'
+  #failure: Error | null = null
+  #stop: { readonly kind: 'stop' } | null = null
+  #nextCheckpointMs: number
+  /** Intakes that have yet to inject the barrier of the pending checkpoint. */
+  #barrierAt = new Map<Intake, number>()
+  #preparing = new Map<Feeder, Promise<void>>()
+  #lastCounters: readonly (readonly SubtaskCounters[])[] = []
+  #durationMs: number | null = null
+  /** Resolves when the job has ended or was stopped; rejects when it failed. */
+  readonly finished: Promise<JobStatus>
+
+  constructor(parts: JobParts) {
+    this.parts = parts
+    this.#startedMs = parts.clock.monotonic()
+    this.#nextCheckpointMs = this.#startedMs + (parts.checkpoints?.everyMs ?? 0)
+    this.finished = this.#run()
+    // Whoever looks at it gets the error; nobody looking is no crash of the process.
+    this.finished.catch(() => {})
+  }
+
+  get state(): JobState {
+    return this.#state
+  }
+
+  /** Ends the job after what was read so far: a last checkpoint, no final watermark. Resolves when it has stopped. */
+  async stop(): Promise<JobStatus> {
+    this.#stop ??= { kind: 'stop' }
+    if (this.#state === 'running') this.#state = 'stopping'
+    return this.finished
+  }
+
+  /** Takes a checkpoint now. @returns whether it was completed. @throws JobStateError `CHECKPOINTS_OFF`, `JOB_CLOSED` */
+  async checkpoint(): Promise<boolean> {
+    const { checkpoints } = this.parts
+    if (checkpoints === null) throw new JobStateError('CHECKPOINTS_OFF', 'This job was started without a checkpoint store')
+    while (checkpoints.coordinator.pendingId !== null && this.#state === 'running') await this.parts.clock.sleep(1)
+    if (this.#state !== 'running') throw new JobStateError('JOB_CLOSED', `The job is ${this.#state}`)
+    return this.#beginCheckpoint(false)
+  }
+
+  /** A snapshot of all metrics. */
+  async status(): Promise<JobStatus> {
+    if (this.#state === 'running' || this.#state === 'stopping') this.#lastCounters = await this.parts.host.counters()
+    return jobStatus(this.parts, this.#lastCounters, this.#state, this.#durationMs ?? this.parts.clock.monotonic() - this.#startedMs)
+  }
+
+  subtaskSnapshot(operator: number, subtask: number, checkpointId: number, sections: Uint8Array<ArrayBuffer>, counters: SubtaskCounters): void {
+    this.parts.checkpoints?.coordinator.subtaskReached(this.parts.outlets[operator]!.node.spec.uid, subtask, checkpointId, sections, counters)
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error
+  }
+
+  async #run(): Promise<JobStatus> {
+    try {
+      await this.#loop()
+      await this.#end()
+      return await this.#close(this.#stop === null || this.#allRead() ? 'ended' : 'stopped')
+    } catch (error) {
+      this.#state = 'failed'
+      await this.#release().catch(() => {})
+      throw error
+    }
+  }
+
+  #allRead(): boolean {
+    return this.parts.intakes.every(({ intake }) => intake.isEnded)
+  }
+
+  /** Runs until everything was read, or until asked to stop. */
+  async #loop(): Promise<void> {
+    const { clock, host } = this.parts
+    let turnMs = clock.monotonic()
+    while (!this.#isDrained()) {
+      const signal = host.signal
+      const progressed = await this.#round(this.#stop === null)
+      const nowMs = clock.monotonic()
+      if (this.parts.checkpoints !== null && nowMs >= this.#nextCheckpointMs && this.parts.checkpoints.coordinator.pendingId === null && this.#stop === null) {
+        this.#nextCheckpointMs = nowMs + this.parts.checkpoints.everyMs
+        void this.#beginCheckpoint(false)
+      } else if (!progressed) {
+        await this.#idle(signal)
+        turnMs = clock.monotonic()
+      } else if (nowMs - turnMs >= BUSY_MS) {
+        await clock.yield()
+        turnMs = clock.monotonic()
+      }
+    }
+  }
+
+  /** Nothing more to read, and no checkpoint under way that would have to be finished first. */
+  #isDrained(): boolean {
+    const isRead = this.#stop === null ? this.#allRead() : this.parts.intakes.every(({ intake }) => intake.isAtRest)
+    return isRead && (this.parts.checkpoints?.coordinator.pendingId ?? null) === null
+  }
+
+  /** Lets every task step once. @returns whether any made progress. */
+  async #round(mayRead: boolean): Promise<boolean> {
+    const { intakes, outlets, host } = this.parts
+    const tasks: (() => boolean | Promise<boolean>)[] = [
+      ...intakes.map((entry) => () => this.#stepIntake(entry, mayRead)),
+      ...outlets.map((entry) => () => this.#stepOutlet(entry)),
+      () => host.step(),
+    ]
+    let progressed = false
+    for (const index of this.parts.taskOrder(tasks.length)) {
+      const result = tasks[index]!()
+      if (result instanceof Promise ? await result : result) progressed = true
+      if (this.#failure !== null) throw this.#failure
+    }
+    return progressed
+  }
+
+  #stepIntake(entry: JobParts['intakes'][number], mayRead: boolean): boolean | Promise<boolean> {
+    const { intake } = entry
+    const checkpointId = this.#barrierAt.get(intake)
+    if (checkpointId !== undefined) {
+      if (!intake.flush()) return false
+      this.#barrierAt.delete(intake)
+      this.parts.checkpoints!.coordinator.sourceReached(intake.uid, checkpointId, intake.barrier(checkpointId, entry.counts))
+      if (entry.sinks.length > 0) this.#prepare(entry, checkpointId, () => {})
+      return true
+    }
+    if (this.#preparing.has(entry)) return false
+    if (!mayRead || intake.isEnded) return intake.isAtRest ? false : intake.flush()
+    const progress = intake.step()
+    return progress instanceof Promise ? progress.then((value) => value === 'progress') : progress === 'progress'
+  }
+
+  #stepOutlet(entry: JobParts['outlets'][number]): boolean {
+    for (const sink of entry.sinks) sink.check()
+    const progressed = entry.outlet.step()
+    const { barrier } = entry.outlet
+    if (barrier !== null && !this.#preparing.has(entry)) this.#prepare(entry, barrier, () => entry.outlet.passBarrier())
+    return progressed
+  }
+
+  /** Prepares the sinks of a feeder in the background; the feeder waits until they are. */
+  #prepare(feeder: Feeder, checkpointId: number, done: () => void): void {
+    const preparing = Promise.all(
+      feeder.sinks.map(async (sink) => {
+        const state = await sink.prepare(checkpointId)
+        this.parts.checkpoints?.coordinator.sinkReached(sink.name, checkpointId, state)
+      }),
+    ).then(
+      () => {
+        this.#preparing.delete(feeder)
+        done()
+      },
+      (error: unknown) => this.fail(error as Error),
+    )
+    this.#preparing.set(feeder, preparing)
+  }
+
+  #beginCheckpoint(isFinal: boolean): Promise<boolean> {
+    const { checkpointId, done } = this.parts.checkpoints!.coordinator.begin(isFinal)
+    for (const { intake } of this.parts.intakes) this.#barrierAt.set(intake, checkpointId)
+    return done
+  }
+
+  async #idle(signal: number): Promise<void> {
+    const { intakes, host } = this.parts
+    const waits: Promise<unknown>[] = [host.idle(signal, IDLE_MS), ...this.#preparing.values()]
+    const writing = this.parts.checkpoints?.coordinator.pendingDone ?? null
+    if (writing !== null) waits.push(writing)
+    for (const { busy } of this.parts.sinks) if (busy !== null) waits.push(busy)
+    for (const { intake } of intakes) {
+      const ready = intake.isLive && this.#stop === null ? intake.ready() : null
+      if (ready !== null) waits.push(ready)
+    }
+    await Promise.race(waits)
+  }
+
+  /** The last checkpoint, the end on every ring, and the sinks' final form. */
+  async #end(): Promise<void> {
+    const { checkpoints, intakes, outlets, sinks } = this.parts
+    const isWhole = this.#allRead()
+    if (checkpoints !== null) {
+      const written = this.#beginCheckpoint(isWhole)
+      let isWritten: boolean | null = null
+      void written.then((value) => {
+        isWritten = value
+      })
+      await this.#drainUntil(() => isWritten !== null)
+      if (!isWritten) throw new JobStateError('FINAL_CHECKPOINT_FAILED', 'The last checkpoint could not be written; resume from the one before when the store has room', { retryable: true })
+    }
+    for (const { intake } of intakes) intake.finish()
+    await this.#drainUntil(() => intakes.every(({ intake }) => intake.isAtRest) && outlets.every(({ outlet }) => outlet.isEnded))
+    if (checkpoints === null) {
+      for (const sink of sinks) {
+        await sink.prepare(1)
+        await sink.commit(1)
+      }
+    }
+    if (isWhole || checkpoints === null) for (const sink of sinks) await sink.finish()
+  }
+
+  async #drainUntil(isDone: () => boolean): Promise<void> {
+    while (!isDone()) {
+      const signal = this.parts.host.signal
+      if (!(await this.#round(false))) await this.#idle(signal)
+      else await this.parts.clock.yield()
+    }
+  }
+
+  async #close(state: JobState): Promise<JobStatus> {
+    this.#lastCounters = await this.parts.host.counters()
+    this.#durationMs = this.parts.clock.monotonic() - this.#startedMs
+    this.#state = state
+    await this.#release()
+    return this.status()
+  }
+
+  async #release(): Promise<void> {
+    const { host, intakes, sinks } = this.parts
+    await Promise.allSettled([host.close(), ...intakes.map(({ intake }) => intake.close()), ...sinks.map((sink) => sink.close())])
+    await this.parts.release()
+  }
+}

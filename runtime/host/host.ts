@@ -1,0 +1,46 @@
+/**
+ * Where subtasks run. `WorkerHost` gives each parallel index a thread; `InlineHost` steps them all on this one.
+ *
+ * Before: coordinator/job starts a host. After: subtask/ does the work. The coordinator reaches subtasks only through this interface.
+ *
+ * Invariant: results are the same on every host.
+ */
+
+import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
+
+/** One operator's subtask as the coordinator sees it: its memory, and a way to wake it. */
+export interface HostedSubtask {
+  readonly memory: WebAssembly.Memory
+  ring(): void
+}
+
+export interface HostEvents {
+  snapshot(operator: number, subtask: number, checkpointId: number, sections: Uint8Array<ArrayBuffer>, counters: SubtaskCounters): void
+  failed(error: Error): void
+}
+
+export interface HostStart {
+  readonly layouts: readonly SubtaskLayout[]
+  readonly parallelism: number
+  readonly epoch: number
+  /** Sections to restore, by operator and subtask; empty arrays on a fresh start. */
+  readonly restore: readonly (readonly (readonly Uint8Array[])[])[]
+  readonly events: HostEvents
+}
+
+export interface Host {
+  /** `workers` with shared rings, or `inline`. */
+  readonly tier: 'shared' | 'inline'
+  /** Starts all subtasks. Resolves when they are configured and restored; by operator, then subtask. */
+  start(options: HostStart): Promise<readonly (readonly HostedSubtask[])[]>
+  /** Lets subtasks work, where the host does that on this thread. @returns whether any made progress. */
+  step(): boolean
+  /** Value to pass to {@link idle}; read before looking for work. */
+  readonly signal: number
+  /** Waits for something to do, at most `timeoutMs`. */
+  idle(signal: number, timeoutMs: number): Promise<void>
+  /** Counters by operator and subtask. */
+  counters(): Promise<readonly (readonly SubtaskCounters[])[]>
+  close(): Promise<void>
+}

@@ -1,0 +1,7 @@
+/** Entry of a worker in a page. */
+
+import type { Endpoint } from 'comlink'
+import { systemClock } from '../clock.ts'
+import { serve } from './worker-service.ts'
+
+serve(globalThis as unknown as Endpoint, systemClock)

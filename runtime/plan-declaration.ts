@@ -1,0 +1,89 @@
+/**
+ * A plan while it is being declared: the operators so far, what is known of their rows, and the functions beside them.
+ *
+ * Before: the fluent API, step by step. After: `plan.ts`, which loads the completed plan like any other.
+ *
+ * Invariant: every operator in it has passed the checks of `plan-validation.ts` and `plan-derive.ts`.
+ */
+
+import { type DerivedRows, deriveOperator } from './plan-derive.ts'
+import { NAME_CHARS_MAX, nameOf } from './plan-fields.ts'
+import { describeValue } from './plan-problem.ts'
+import type { OperatorSpec, Plan } from './plan-spec.ts'
+import { PLAN_VERSION, parseOperator, uidDuplicate } from './plan-validation.ts'
+import type { RowObject } from './record-batch.ts'
+
+/** A JavaScript function of a filter (gives a boolean) or of a map (gives a row). */
+export type RowFunction = (row: RowObject) => unknown
+
+/** Fields of an operator but for its uid, not yet checked. */
+export interface OperatorFields {
+  readonly op: string
+  readonly inputs?: readonly string[]
+  readonly [field: string]: unknown
+}
+
+/** How an operator gets its uid. */
+export interface UidRule {
+  /** As the user wants it. */
+  readonly uid?: string | undefined
+  /** The uid is the operator's name: say so if it is taken. */
+  readonly isFixed?: true
+  /** Else: this word, or with a number from 2 if it is taken. */
+  readonly derived?: string
+  /** Or: this word with a number from 1. */
+  readonly counted?: string
+}
+
+export class Declaration {
+  readonly #name: string
+  readonly #operators = new Map<string, { readonly spec: OperatorSpec; readonly rows: DerivedRows }>()
+  readonly #functions = new Map<string, RowFunction>()
+
+  constructor(name: string) {
+    this.#name = nameOf(name, 'the name of the pipeline', `a well-formed string of 1 to ${NAME_CHARS_MAX} characters`)
+  }
+
+  /**
+   * Adds an operator.
+   *
+   * @returns its uid.
+   * @throws ConfigError as `loadPlan` would, with a path that begins with the kind of the operator and its uid.
+   */
+  add(fields: OperatorFields, rule: UidRule, fn: RowFunction | null = null): string {
+    const uid = this.#uidOf(rule, fields.op)
+    const path = `${fields.op} ${describeValue(uid)}`
+    const spec = parseOperator({ ...fields, uid }, path)
+    const input = fields.inputs === undefined ? null : this.#operators.get(fields.inputs[0]!)!.rows
+    const derived = deriveOperator(spec, input, path)
+    this.#operators.set(spec.uid, { spec: derived.spec, rows: derived })
+    if (fn !== null) this.#functions.set(spec.uid, fn)
+    return spec.uid
+  }
+
+  /** The plan of all operators that lead to a sink so far, and their functions. */
+  complete(): { readonly plan: Plan; readonly functions: ReadonlyMap<string, RowFunction> } {
+    const used = new Set<string>()
+    const specs = [...this.#operators.values()].map(({ spec }) => spec)
+    // Inputs precede their readers, so going backwards meets every reader before what it reads.
+    for (const spec of specs.toReversed()) {
+      if (spec.op === 'sink') used.add(spec.uid)
+      if (spec.op !== 'source' && used.has(spec.uid)) used.add(spec.inputs[0])
+    }
+    const functions = new Map([...this.#functions].filter(([uid]) => used.has(uid)))
+    return { plan: { millrace: PLAN_VERSION, name: this.#name, operators: specs.filter(({ uid }) => used.has(uid)) }, functions }
+  }
+
+  #uidOf({ uid, isFixed, derived, counted }: UidRule, op: string): unknown {
+    if (uid !== undefined || isFixed === true) {
+      // What is not a string is refused by the check of the operator's shape.
+      if (uid !== undefined && this.#operators.has(uid)) throw uidDuplicate(uid, isFixed === true ? `${op} ${JSON.stringify(uid)}` : 'the option uid', 'an operator declared before')
+      return uid
+    }
+    const base = (counted ?? derived ?? op).slice(0, NAME_CHARS_MAX - 5).toWellFormed()
+    if (counted === undefined && !this.#operators.has(base)) return base
+    let number = counted === undefined ? 2 : 1
+    while (this.#operators.has(`${base}-${number}`)) number++
+    return `${base}-${number}`
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * What an operator makes of the rows it reads: their schema, keys and event time, and whether it may stand where it stands.
+ *
+ * Before: the operator's shape, checked, and what is known of its input. After: `plan-analysis.ts` and the fluent API, which both
+ * go operator by operator.
+ *
+ * Invariant: of a derived operator every column exists and suits, and a window is keyed and timed as it must be.
+ */
+
+import { checkColumnExpression, checkCondition } from './expression/check.ts'
+import type { Expression } from './expression/expression.ts'
+import { namedRecord } from './plan-fields.ts'
+import { field, planError } from './plan-problem.ts'
+import type { EventTimeSpec, FilterSpec, KeyBySpec, MapSpec, OperatorSpec, WindowSpec } from './plan-spec.ts'
+import { type ColumnDefinition, type ColumnType, isNumericType, requireColumn, type Schema, schemaOf } from './schema.ts'
+
+/** Most columns of its input that a window can use: keys, aggregated columns and, with a side output, all that go there. */
+export const WINDOW_COLUMNS_MAX = 32
+
+/** What is known of rows. */
+export interface DerivedRows {
+  readonly schema: Schema
+  /** Columns the rows are keyed by; empty when they are not. Of a window's results: the key columns among them. */
+  readonly keys: readonly string[]
+  /** The `eventTime` operator the rows have passed, and its column at that place; null when there is none, and after a window. */
+  readonly eventTime: { readonly uid: string; readonly column: string } | null
+  /** The window operator whose results the rows are; null before one. */
+  readonly windowUid: string | null
+  /** The source the rows come from. */
+  readonly sourceUid: string
+}
+
+export interface DerivedOperator extends DerivedRows {
+  readonly spec: OperatorSpec
+}
+
+/**
+ * @param input - What is known of the operator's input; null for sources.
+ * @throws ConfigError `COLUMN_UNKNOWN`, `COLUMN_TYPE`, `EXPRESSION_TYPE`, `EVENT_TIME_MISSING`, `EVENT_TIME_TWICE`, `KEY_REPLACED`,
+ *   `NAME_CONFLICT`, `COLUMNS_TOO_MANY`, `PLAN_UNSUPPORTED`.
+ */
+export function deriveOperator(spec: OperatorSpec, input: DerivedRows | null, path: string): DerivedOperator {
+  if (spec.op === 'source') {
+    const schema = schemaOf(Object.entries(spec.schema).map(([name, type]) => ({ name, type })), `${path}.schema`)
+    return { spec, schema, keys: [], eventTime: null, windowUid: null, sourceUid: spec.uid }
+  }
+  if (input === null) throw new RangeError(`Operator ${spec.uid} has no input`)
+  const rows: DerivedRows = {
+    schema: input.schema,
+    keys: input.keys,
+    eventTime: input.eventTime,
+    windowUid: input.windowUid,
+    sourceUid: input.sourceUid,
+  }
+  switch (spec.op) {
+    case 'eventTime':
+      return deriveEventTime(spec, rows, path)
+    case 'filter':
+      return deriveFilter(spec, rows, path)
+    case 'map':
+      return deriveMap(spec, rows, path)
+    case 'keyBy':
+      return deriveKeyBy(spec, rows, path)
+    case 'window':
+      return deriveWindow(spec, rows, path)
+    case 'sink':
+      if (isKeyed(rows)) throw unsupported(path, 'a sink after keyBy', 'a window between them', 'keyed rows without a window are not supported yet')
+      return { ...rows, spec }
+    default: {
+      const never: never = spec
+      throw new RangeError(String(never))
+    }
+  }
+}
+
+function isKeyed(rows: DerivedRows): boolean {
+  return rows.windowUid === null && rows.keys.length > 0
+}
+
+function deriveEventTime(spec: EventTimeSpec, rows: DerivedRows, path: string): DerivedOperator {
+  requireNoWindow(spec, rows, path)
+  if (isKeyed(rows)) throw unsupported(path, 'eventTime after keyBy', 'eventTime before keyBy', 'this order is not supported yet')
+  if (rows.eventTime !== null) {
+    const owner = JSON.stringify(rows.eventTime.uid)
+    const wanted = 'one eventTime between a source and a window'
+    throw planError('EVENT_TIME_TWICE', path, { found: 'a second eventTime', wanted, remedy: `${owner} has set the event time already` }, true)
+  }
+  const { type } = requireColumn(rows.schema, spec.column, `${path}.column`)
+  if (type !== 'timestamp') throw columnType(`${path}.column`, spec.column, type, 'a column of type timestamp')
+  return { ...rows, spec, eventTime: { uid: spec.uid, column: spec.column } }
+}
+
+function deriveFilter(spec: FilterSpec, rows: DerivedRows, path: string): DerivedOperator {
+  if ('function' in spec.where) return { ...rows, spec }
+  return { ...rows, spec: Object.freeze({ ...spec, where: checkCondition(spec.where, rows.schema, `${path}.where`).tree }) }
+}
+
+function deriveMap(spec: MapSpec, rows: DerivedRows, path: string): DerivedOperator {
+  if (spec.function === true) {
+    if (isKeyed(rows)) throw keyReplaced(path, 'a function, which may change the key', 'put this map before keyBy')
+    return { ...rows, spec, schema: schemaOf(columnsOf(spec.schema ?? {}), `${path}.schema`), keys: [] }
+  }
+  const types = new Map(rows.schema.columns.map(({ name, type }) => [name, type]))
+  const checked: (readonly [string, Expression])[] = []
+  for (const [name, raw] of Object.entries(spec.columns ?? {})) {
+    const at = field(`${path}.columns`, name)
+    if (isKeyed(rows) && rows.keys.includes(name)) throw keyReplaced(at, `the key column ${JSON.stringify(name)}`, 'replace it before keyBy')
+    const expression = checkColumnExpression(raw, rows.schema, at)
+    types.set(name, expression.type)
+    checked.push([name, expression.tree])
+  }
+  const schema = schemaOf([...types].map(([name, type]) => ({ name, type })), `${path}.columns`)
+  return { ...rows, spec: Object.freeze({ ...spec, columns: namedRecord(checked) }), schema }
+}
+
+function keyReplaced(path: string, found: string, remedy: string): Error {
+  return planError('KEY_REPLACED', path, { found, wanted: 'key columns that stay as they are between keyBy and the window', remedy }, true)
+}
+
+function deriveKeyBy(spec: KeyBySpec, rows: DerivedRows, path: string): DerivedOperator {
+  requireNoWindow(spec, rows, path)
+  if (isKeyed(rows)) throw unsupported(path, 'a second keyBy', 'one keyBy before a window', 'name all key columns in one keyBy')
+  spec.columns.forEach((name, index) => {
+    requireColumn(rows.schema, name, `${path}.columns[${index}]`)
+  })
+  return { ...rows, spec, keys: spec.columns }
+}
+
+function deriveWindow(spec: WindowSpec, rows: DerivedRows, path: string): DerivedOperator {
+  requireNoWindow(spec, rows, path)
+  if (rows.eventTime === null) {
+    const remedy = 'put eventTime(column, strategy) between the source and the window'
+    throw planError('EVENT_TIME_MISSING', path, { found: 'rows without an event time', wanted: 'an eventTime operator upstream', remedy }, true)
+  }
+  const taken = new Set(['windowStart', 'windowEnd'])
+  rows.keys.forEach((key) => {
+    if (taken.has(key)) throw nameConflict(path, key, 'a column that every result has', 'rename the key column by a map before')
+  })
+  for (const key of rows.keys) taken.add(key)
+  for (const [name, aggregate] of Object.entries(spec.aggregates)) {
+    const at = field(`${path}.aggregates`, name)
+    if (taken.has(name)) throw nameConflict(at, name, 'a key column, or one that every result has', 'name the aggregate otherwise')
+    if (aggregate.column === undefined) continue
+    const { type } = requireColumn(rows.schema, aggregate.column, `${at}.column`)
+    if (aggregate.fn !== 'count' && !isNumericType(type)) {
+      throw columnType(`${at}.column`, aggregate.column, type, `a numeric column (f64, i32, timestamp) for ${aggregate.fn}`)
+    }
+  }
+  requireColumnLimit(spec, rows, path)
+  const columns: ColumnDefinition[] = [
+    { name: 'windowStart', type: 'timestamp' },
+    { name: 'windowEnd', type: 'timestamp' },
+    ...rows.keys.map((key) => requireColumn(rows.schema, key, path)),
+    ...Object.keys(spec.aggregates).map((name) => ({ name, type: 'f64' as const })),
+  ]
+  return { ...rows, spec, schema: schemaOf(columns, path), eventTime: null, windowUid: spec.uid }
+}
+
+/** Columns travel to the kernel once in each form they are needed in: as numbers or codes, or only whether they are null. */
+function requireColumnLimit(spec: WindowSpec, rows: DerivedRows, path: string): void {
+  const used = new Set(rows.keys)
+  for (const { column } of Object.values(spec.aggregates)) {
+    if (column !== undefined) used.add(requireColumn(rows.schema, column, path).type === 'utf8' ? `count of ${column}` : column)
+  }
+  if (spec.late.kind === 'sideOutput') for (const { name } of rows.schema.columns) used.add(name)
+  if (used.size <= WINDOW_COLUMNS_MAX) return
+  const wanted = `at most ${WINDOW_COLUMNS_MAX}`
+  const remedy = spec.late.kind === 'sideOutput' ? 'a side output needs all columns of its rows: drop those nobody needs by a map' : 'split the window into two'
+  throw planError('COLUMNS_TOO_MANY', path, { found: `a window over ${used.size} columns (keys, aggregated, late rows)`, wanted, remedy }, true)
+}
+
+function nameConflict(path: string, name: string, what: string, remedy: string): Error {
+  return planError('NAME_CONFLICT', path, { found: `the name ${JSON.stringify(name)}, which is ${what}`, wanted: 'a free name', remedy }, true)
+}
+
+function columnType(path: string, name: string, type: ColumnType, wanted: string): Error {
+  return planError('COLUMN_TYPE', path, { found: `${JSON.stringify(name)} of type ${type}`, wanted }, true)
+}
+
+function requireNoWindow(spec: OperatorSpec, rows: DerivedRows, path: string): void {
+  if (rows.windowUid === null) return
+  const found = `${spec.op} after the window ${JSON.stringify(rows.windowUid)}`
+  throw unsupported(path, found, 'one window between source and sink', 'several stages are not supported yet')
+}
+
+function unsupported(path: string, found: string, wanted: string, remedy: string): Error {
+  return planError('PLAN_UNSUPPORTED', path, { found, wanted, remedy }, true)
+}
+
+function columnsOf(types: Readonly<Record<string, ColumnType>>): readonly ColumnDefinition[] {
+  return Object.entries(types).map(([name, type]) => ({ name, type }))
+}

@@ -1,0 +1,167 @@
+/**
+ * A plan for people: as text, and as a Mermaid flowchart.
+ *
+ * Before: a plan. After: a terminal or a page. Nothing parses the result.
+ *
+ * Invariant: no name of the plan can break out of its place: control characters are escaped, Mermaid's own characters encoded.
+ */
+
+import { formatExpression, formatName } from './expression/format.ts'
+import type { AnalyzedOperator, AnalyzedPlan } from './plan-analysis.ts'
+import { describeValue } from './plan-problem.ts'
+import type { AggregateSpec, OperatorSpec, WatermarkSpec, WindowSpec } from './plan-spec.ts'
+import type { Schema } from './schema.ts'
+
+export interface Explanation {
+  readonly text: string
+  readonly mermaid: string
+}
+
+/** What a plan does, operator by operator in the order of the flow. */
+export function explainAnalyzed(analyzed: AnalyzedPlan): Explanation {
+  return { text: textOf(analyzed), mermaid: mermaidOf(analyzed) }
+}
+
+function textOf({ plan, operators, sources, sinks }: AnalyzedPlan): string {
+  const lines = [`Job ${shown(plan.name)}: ${count(plan.operators.length, 'operator')}, ${count(sources.length, 'source')}, ${count(sinks.length, 'output')}`, '']
+  for (const operator of operators.values()) {
+    const { spec, uid, schema } = operator
+    lines.push(`${shown(uid)}  ${spec.op}${spec.op === 'source' ? '' : ` ← ${shown(spec.inputs[0])}`}`)
+    for (const detail of detailsOf(operator)) lines.push(`    ${detail}`)
+    if (spec.op !== 'filter' && spec.op !== 'keyBy' && spec.op !== 'eventTime') lines.push(`    rows: ${schemaText(schema)}`)
+  }
+  lines.push('', 'Delivery')
+  for (const sink of sinks) {
+    lines.push(`    ${shown(sink.name)}: ${sink.kind === 'late' ? `late rows of ${shown(sink.uid)}; ` : ''}state exactly once; output as the sink bound at start permits`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function detailsOf({ spec, keys }: AnalyzedOperator): readonly string[] {
+  switch (spec.op) {
+    case 'source':
+      return []
+    case 'eventTime':
+      return [`event time: ${formatName(spec.column)}`, `watermark: ${watermarkText(spec.watermark)}`]
+    case 'filter':
+      return [`where: ${'function' in spec.where ? 'a JavaScript function' : formatExpression(spec.where)}`]
+    case 'map':
+      return spec.function === true
+        ? ['by a JavaScript function']
+        : Object.entries(spec.columns ?? {}).map(([name, expression]) => `${formatName(name)} = ${formatExpression(expression)}`)
+    case 'keyBy':
+      return [`keys: ${spec.columns.map(formatName).join(', ')}`]
+    case 'window':
+      return [
+        `window: ${windowText(spec)}${keys.length === 0 ? ', not keyed' : ''}`,
+        `late: ${lateText(spec)}`,
+        ...Object.entries(spec.aggregates).map(([name, aggregate]) => `${formatName(name)} = ${aggregateText(aggregate)}`),
+      ]
+    case 'sink':
+      return [`name: ${shown(spec.name)}`]
+    default: {
+      const never: never = spec
+      throw new RangeError(String(never))
+    }
+  }
+}
+
+function watermarkText(watermark: WatermarkSpec): string {
+  const idle = watermark.idleAfterMs === undefined ? '' : `, idle after ${durationText(watermark.idleAfterMs)}`
+  const every = `, every ${count(watermark.everyRecords, 'record')} of a split`
+  const kind = watermark.kind === 'monotonous' ? 'monotonous' : `largest event time less ${durationText(watermark.delayMs)}`
+  return `${kind}${idle}${every}`
+}
+
+function windowText({ window }: WindowSpec): string {
+  const slide = window.kind === 'sliding' ? ` every ${durationText(window.slideMs)}` : ''
+  const offset = window.offsetMs === 0 ? '' : `, offset ${window.offsetMs < 0 ? '-' : ''}${durationText(Math.abs(window.offsetMs))}`
+  return `${window.kind} ${durationText(window.sizeMs)}${slide}${offset}`
+}
+
+function lateText({ late, allowedLatenessMs }: WindowSpec): string {
+  const allowed = allowedLatenessMs === 0 ? '' : `refire for ${durationText(allowedLatenessMs)}, then `
+  const policy = { drop: 'drop and count', fail: 'stop the job', sideOutput: '' }[late.kind]
+  return `${allowed}${late.kind === 'sideOutput' ? `send to ${shown(late.name)}` : policy}`
+}
+
+function aggregateText({ fn, column, compensated, population }: AggregateSpec): string {
+  const options = [compensated === true ? 'compensated' : '', population === true ? 'population' : ''].filter((option) => option !== '')
+  return `${fn}(${[column === undefined ? '' : formatName(column), ...options].filter((part) => part !== '').join(', ')})`
+}
+
+function schemaText(schema: Schema): string {
+  const columns = schema.columns.slice(0, 20).map(({ name, type }) => `${formatName(name)} ${type}`)
+  const more = schema.columns.length - columns.length
+  return more === 0 ? columns.join(', ') : `${columns.join(', ')} and ${more} more`
+}
+
+/** Milliseconds in the largest unit that divides them. */
+export function durationText(ms: number): string {
+  const units = [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const
+  for (const [unit, length] of units) if (ms !== 0 && ms % length === 0) return `${ms / length} ${unit}`
+  return `${ms} ms`
+}
+
+function mermaidOf({ plan, operators }: AnalyzedPlan): string {
+  const ids = new Map(plan.operators.map(({ uid }, index) => [uid, `op${index}`]))
+  const lines = ['flowchart LR']
+  for (const { spec, uid } of operators.values()) {
+    const label = [uid, ...labelOf(spec)].map(encoded).join('<br/>')
+    const [open, close] = spec.op === 'source' || spec.op === 'sink' ? ['([', '])'] : ['[', ']']
+    lines.push(`  ${ids.get(uid)}${open}"${label}"${close}`)
+  }
+  for (const { spec, uid } of operators.values()) if (spec.op !== 'source') lines.push(`  ${ids.get(spec.inputs[0])} --> ${ids.get(uid)}`)
+  let late = 0
+  for (const { spec, uid } of operators.values()) {
+    if (spec.op !== 'window' || spec.late.kind !== 'sideOutput') continue
+    const id = `late${late++}`
+    lines.push(`  ${id}(["${encoded(spec.late.name)}"])`, `  ${ids.get(uid)} -. late .-> ${id}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function labelOf(spec: OperatorSpec): readonly string[] {
+  switch (spec.op) {
+    case 'source':
+      return ['source']
+    case 'eventTime':
+      return [`event time ${formatName(spec.column)}`]
+    case 'filter':
+      return ['function' in spec.where ? 'filter by a function' : `filter ${shortened(formatExpression(spec.where))}`]
+    case 'map':
+      return [spec.function === true ? 'map by a function' : `map ${shortened(Object.keys(spec.columns ?? {}).map(formatName).join(', '))}`]
+    case 'keyBy':
+      return [`key by ${shortened(spec.columns.map(formatName).join(', '))}`]
+    case 'window':
+      return [windowText(spec), shortened(Object.keys(spec.aggregates).map(formatName).join(', '))]
+    case 'sink':
+      return [`sink ${shown(spec.name)}`]
+    default: {
+      const never: never = spec
+      throw new RangeError(String(never))
+    }
+  }
+}
+
+function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}
+
+/** A name as it is if it is plain, else quoted with everything unprintable escaped. */
+function shown(name: string): string {
+  return /^[\w.:/@-]+$/.test(name) ? name : describeValue(name)
+}
+
+/** Text inside a quoted Mermaid label. */
+function encoded(text: string): string {
+  return shown(text) === text || !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text) ? entities(text) : entities(describeValue(text))
+}
+
+function entities(text: string): string {
+  return text.replace(/[#"<>&`\\[\]{}()|]/g, (char) => `#${char.charCodeAt(0)};`)
+}
+
+function count(value: number, noun: string): string {
+  return `${value.toLocaleString('en-US')} ${noun}${value === 1 ? '' : 's'}`
+}

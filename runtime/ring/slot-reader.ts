@@ -1,0 +1,177 @@
+/**
+ * Reads the slots of one output ring back into batches: results with their panes, late rows, the kernel's dictionary.
+ *
+ * Before: the kernel's batch/pane-writer. After: coordinator/outlet merges the subtasks' items.
+ *
+ * Invariant: a batch is a copy; the slot is released before the next one is taken.
+ */
+
+import * as L from '../../kernel/layout.ts'
+import { KernelError } from '../errors.ts'
+import { type Column, type ColumnValues, type DictionaryView, RecordBatch } from '../record-batch.ts'
+import type { Schema } from '../schema.ts'
+import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
+import { RingConsumer } from './spsc-ring.ts'
+import { valuesView } from './slot-writer.ts'
+
+/** What came out of a subtask, in order. */
+export type OutputItem =
+  | { readonly kind: 'results'; readonly batch: RecordBatch }
+  | { readonly kind: 'late'; readonly batch: RecordBatch }
+  | { readonly kind: 'watermark'; readonly watermarkMs: number }
+  | { readonly kind: 'barrier'; readonly checkpointId: number }
+  | { readonly kind: 'end' }
+
+const decoder = new TextDecoder()
+
+class KernelDictionary implements DictionaryView {
+  readonly #strings: string[] = []
+
+  set(code: number, text: string): void {
+    this.#strings[code] = text
+  }
+
+  stringAt(code: number): string {
+    return this.#strings[code]!
+  }
+}
+
+export interface SlotReaderOptions {
+  readonly layout: SubtaskLayout
+  readonly resultSchema: Schema
+  readonly streamSchema: Schema
+  /** The producer's dictionary that late rows' codes belong to. */
+  readonly lateDictionary: (generation: number) => DictionaryView | undefined
+  readonly epoch: number
+}
+
+export class SlotReader {
+  readonly #options: SlotReaderOptions
+  readonly #memory: WebAssembly.Memory
+  readonly #ring: RingConsumer
+  #view: DataView
+  readonly #dictionary = new KernelDictionary()
+
+  constructor(memory: WebAssembly.Memory, options: SlotReaderOptions) {
+    this.#options = options
+    this.#memory = memory
+    this.#ring = new RingConsumer(memory, options.layout.output)
+    this.#view = new DataView(memory.buffer)
+  }
+
+  get #buffer(): ArrayBufferLike {
+    return this.#view.buffer
+  }
+
+  /** Takes everything that is there. @returns whether anything was. */
+  drain(items: OutputItem[]): boolean {
+    let slot = this.#ring.take()
+    if (slot < 0) return false
+    // A memory that grew has another buffer, and a plain one has detached the old.
+    if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer)
+    for (; slot >= 0; slot = this.#ring.take()) {
+      this.#read(slot, items)
+      this.#ring.release()
+    }
+    return true
+  }
+
+  #read(slot: number, items: OutputItem[]): void {
+    const view = this.#view
+    const epoch = view.getInt32(slot + L.SLOT_EPOCH_OFFSET, true)
+    if (epoch !== this.#options.epoch) {
+      throw new KernelError('EPOCH_MISMATCH', `Subtask of ${this.#options.layout.uid} wrote a slot of epoch ${epoch}; this is epoch ${this.#options.epoch}`)
+    }
+    const rowCount = view.getInt32(slot + L.SLOT_ROW_COUNT_OFFSET, true)
+    const kind = view.getInt32(slot + L.SLOT_KIND_OFFSET, true)
+    switch (kind) {
+      case L.SLOT_DICTIONARY:
+        this.#readEntries(slot, rowCount)
+        return
+      case L.SLOT_RESULT:
+        if (rowCount > 0) items.push({ kind: 'results', batch: this.#readResults(slot, rowCount) })
+        break
+      case L.SLOT_LATE:
+        if (rowCount > 0) items.push({ kind: 'late', batch: this.#readLate(slot, rowCount) })
+        break
+      case L.SLOT_BARRIER:
+        items.push({ kind: 'barrier', checkpointId: view.getFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, true) })
+        return
+      case L.SLOT_END:
+        items.push({ kind: 'end' })
+        return
+      default:
+        throw new KernelError('SLOT_KIND_UNKNOWN', `Subtask of ${this.#options.layout.uid} wrote a slot of unknown kind ${kind}`)
+    }
+    const watermarkMs = view.getFloat64(slot + L.SLOT_WATERMARK_OFFSET, true)
+    if (!Number.isNaN(watermarkMs)) items.push({ kind: 'watermark', watermarkMs })
+  }
+
+  #readEntries(slot: number, count: number): void {
+    let at = slot + L.SLOT_HEADER_BYTES
+    for (let index = 0; index < count; index++) {
+      const byteLength = this.#view.getInt32(at + L.ENTRY_BYTE_LENGTH_OFFSET, true)
+      // A copy: browsers do not decode from shared memory.
+      const bytes = new Uint8Array(this.#buffer, at + L.ENTRY_BYTES_OFFSET, byteLength).slice()
+      this.#dictionary.set(this.#view.getUint32(at + L.ENTRY_CODE_OFFSET, true), decoder.decode(bytes))
+      at += L.entryBytes(byteLength)
+    }
+  }
+
+  #readResults(slot: number, rowCount: number): RecordBatch {
+    const { layout, resultSchema } = this.#options
+    const rowsMax = layout.resultRowsMax
+    const keyCount = layout.keys.length
+    const columnCount = L.RESULT_FIRST_KEY + keyCount + layout.aggregates.length
+    const numbers = (column: number) => new Float64Array(this.#buffer, slot + L.resultColumnOffset(column, rowsMax), rowCount)
+    const columns: Column[] = resultSchema.columns.map(({ name, type }, index) => {
+      // The schema has windowStart, windowEnd, keys, aggregates; the slot has the pane after the first two.
+      const slotColumn = index < L.RESULT_PANE ? index : index + 1
+      const raw = numbers(slotColumn)
+      const validity = index < L.RESULT_PANE ? null : copyValidity(this.#buffer, slot + L.resultValidityOffset(slotColumn, columnCount, rowsMax), rowCount)
+      return { name, type, values: convert(raw, type), validity, dictionary: type === 'utf8' ? this.#dictionary : null }
+    })
+    const panes = numbers(L.RESULT_PANE)
+    const index = new Uint32Array(rowCount)
+    const timing = new Uint8Array(rowCount)
+    for (let row = 0; row < rowCount; row++) {
+      index[row] = Math.floor(panes[row]! / 4)
+      timing[row] = panes[row]! % 4
+    }
+    return new RecordBatch(resultSchema, columns, rowCount, { index, timing })
+  }
+
+  #readLate(slot: number, rowCount: number): RecordBatch {
+    const { layout, streamSchema } = this.#options
+    const nullMask = this.#view.getInt32(slot + L.SLOT_NULL_MASK_OFFSET, true)
+    const generation = this.#view.getInt32(slot + L.SLOT_GENERATION_OFFSET, true)
+    const columns: Column[] = streamSchema.columns.map(({ name, type }, source) => {
+      const index = layout.columns.findIndex((column) => column.source === source && column.form !== 'presence')
+      const shipped = layout.columns[index]!
+      const raw = valuesView(shipped, this.#buffer, slot, rowCount)
+      const validity = (nullMask & (1 << index)) === 0 ? null : copyValidity(this.#buffer, slot + shipped.validityOffset, rowCount)
+      const values = raw instanceof Uint32Array ? raw.slice() : convert(raw, type)
+      return { name, type, values, validity, dictionary: type === 'utf8' ? (this.#options.lateDictionary(generation) ?? null) : null }
+    })
+    return new RecordBatch(streamSchema, columns, rowCount)
+  }
+}
+
+function convert(raw: Float64Array, type: Column['type']): ColumnValues {
+  switch (type) {
+    case 'utf8':
+      return Uint32Array.from(raw)
+    case 'i32':
+      return Int32Array.from(raw)
+    case 'bool':
+      return Uint8Array.from(raw)
+    default:
+      return raw.slice()
+  }
+}
+
+/** The validity bytes as a plain copy, or null when no value is null. */
+function copyValidity(buffer: ArrayBufferLike, offset: number, rowCount: number): Uint8Array | null {
+  const bytes = new Uint8Array(buffer, offset, rowCount)
+  return bytes.includes(0) ? bytes.slice() : null
+}

@@ -1,0 +1,174 @@
+/**
+ * Writes columns, dictionary entries and controls into the slots of one input ring.
+ *
+ * Before: coordinator/exchange decides what goes where. After: the kernel's batch/record-batch reads the same offsets.
+ *
+ * Invariant: a slot is complete, header included, before it is published.
+ */
+
+import * as L from '../../kernel/layout.ts'
+import type { Dictionary } from '../dictionary.ts'
+import type { Column, RecordBatch } from '../record-batch.ts'
+import type { ShippedColumn, SubtaskLayout } from '../subtask/subtask-layout.ts'
+import { RingProducer } from './spsc-ring.ts'
+
+/** Typed views of a slot's columns, made once for each slot of the ring. */
+interface SlotViews {
+  readonly times: Float64Array
+  readonly keyGroups: Uint32Array | null
+  readonly values: readonly (Float64Array | Uint32Array)[]
+  readonly validity: readonly Uint8Array[]
+}
+
+export class SlotWriter {
+  readonly #layout: SubtaskLayout
+  readonly #ring: RingProducer
+  readonly #memory: WebAssembly.Memory
+  #view: DataView
+  #bytes: Uint8Array
+  readonly #epoch: number
+  readonly #slots = new Map<number, SlotViews>()
+
+  constructor(layout: SubtaskLayout, memory: WebAssembly.Memory, epoch: number) {
+    this.#layout = layout
+    this.#memory = memory
+    this.#ring = new RingProducer(memory, layout.input)
+    this.#view = new DataView(memory.buffer)
+    this.#bytes = new Uint8Array(memory.buffer)
+    this.#epoch = epoch
+  }
+
+  /** A slot to write, or -1. A plain memory that grew has detached its buffer: views are made anew. */
+  #claim(): number {
+    if (this.#bytes.length === 0) {
+      this.#view = new DataView(this.#memory.buffer)
+      this.#bytes = new Uint8Array(this.#memory.buffer)
+      this.#slots.clear()
+    }
+    return this.#ring.claim()
+  }
+
+  /** Slots published and not yet released. */
+  get fill(): number {
+    return this.#ring.fill
+  }
+
+  /** Writes and publishes a slot without rows. @returns false when the ring is full. */
+  writeControl(kind: number, watermarkMs: number, checkpointId: number): boolean {
+    const slot = this.#claim()
+    if (slot < 0) return false
+    this.#writeHeader(slot, kind, 0, watermarkMs, 0)
+    this.#view.setFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, checkpointId, true)
+    this.#ring.publish()
+    return true
+  }
+
+  /**
+   * Writes as many entries as fit in one slot, from `codes[from]` on.
+   *
+   * @returns the index of the first entry that was not written, or -1 when the ring is full.
+   */
+  writeEntries(dictionary: Dictionary, codes: readonly number[], from: number, groupOf: (code: number) => number): number {
+    const slot = this.#claim()
+    if (slot < 0) return -1
+    const end = slot + this.#layout.input.slotBytes
+    let at = slot + L.SLOT_HEADER_BYTES
+    let index = from
+    for (; index < codes.length; index++) {
+      const code = codes[index]!
+      const bytes = dictionary.bytesAt(code)
+      if (at + L.entryBytes(bytes.length) > end) break
+      this.#view.setUint32(at + L.ENTRY_CODE_OFFSET, code, true)
+      this.#view.setInt32(at + L.ENTRY_KEY_GROUP_OFFSET, groupOf(code), true)
+      this.#view.setInt32(at + L.ENTRY_BYTE_LENGTH_OFFSET, bytes.length, true)
+      this.#bytes.set(bytes, at + L.ENTRY_BYTES_OFFSET)
+      at += L.entryBytes(bytes.length)
+    }
+    this.#writeHeader(slot, L.SLOT_DICTIONARY, index - from, Number.NaN, dictionary.generation)
+    this.#view.setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, at - slot - L.SLOT_HEADER_BYTES, true)
+    this.#ring.publish()
+    return index
+  }
+
+  /**
+   * Writes and publishes `count` rows of the batch.
+   *
+   * @param rows - Which rows (`rows[from .. from + count)`), or null for `from .. from + count` themselves.
+   * @returns false when the ring is full.
+   */
+  writeRows(
+    batch: RecordBatch,
+    times: Float64Array,
+    groups: Uint16Array,
+    rows: Uint32Array | null,
+    from: number,
+    count: number,
+    watermarkMs: number,
+    generation: number,
+  ): boolean {
+    const slot = this.#claim()
+    if (slot < 0) return false
+    const views = this.#slots.get(slot) ?? this.#makeViews(slot)
+    copyNumbers(views.times, times, rows, from, count)
+    if (views.keyGroups !== null) copyNumbers(views.keyGroups, groups, rows, from, count)
+    let nullMask = 0
+    const { columns } = this.#layout
+    for (let index = 0; index < columns.length; index++) {
+      const shipped = columns[index]!
+      const column = batch.columns[shipped.source]!
+      const target = views.values[index]!
+      if (shipped.form === 'presence') target.fill(0, 0, count)
+      else copyNumbers(target, column.values, rows, from, count)
+      if (column.validity === null) continue
+      nullMask |= 1 << index
+      copyNumbers(views.validity[index]!, column.validity, rows, from, count)
+      if (shipped.form === 'code') markNulls(target as Uint32Array, views.validity[index]!, count)
+    }
+    this.#writeHeader(slot, L.SLOT_BATCH, count, watermarkMs, generation)
+    this.#view.setInt32(slot + L.SLOT_NULL_MASK_OFFSET, nullMask, true)
+    this.#ring.publish()
+    return true
+  }
+
+  #writeHeader(slot: number, kind: number, rowCount: number, watermarkMs: number, generation: number): void {
+    const view = this.#view
+    view.setInt32(slot + L.SLOT_KIND_OFFSET, kind, true)
+    view.setInt32(slot + L.SLOT_ROW_COUNT_OFFSET, rowCount, true)
+    view.setFloat64(slot + L.SLOT_WATERMARK_OFFSET, watermarkMs, true)
+    view.setInt32(slot + L.SLOT_EPOCH_OFFSET, this.#epoch, true)
+    view.setInt32(slot + L.SLOT_NULL_MASK_OFFSET, 0, true)
+    view.setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, 0, true)
+    view.setInt32(slot + L.SLOT_GENERATION_OFFSET, generation, true)
+  }
+
+  #makeViews(slot: number): SlotViews {
+    const { buffer } = this.#view
+    const { batchRowsMax, columns, timestampOffset, keyGroupOffset } = this.#layout
+    const views: SlotViews = {
+      times: new Float64Array(buffer, slot + timestampOffset, batchRowsMax),
+      keyGroups: keyGroupOffset < 0 ? null : new Uint32Array(buffer, slot + keyGroupOffset, batchRowsMax),
+      values: columns.map((column) => valuesView(column, buffer, slot, batchRowsMax)),
+      validity: columns.map((column) => new Uint8Array(buffer, slot + column.validityOffset, batchRowsMax)),
+    }
+    this.#slots.set(slot, views)
+    return views
+  }
+}
+
+export function valuesView(column: ShippedColumn, buffer: ArrayBufferLike, slot: number, rows: number): Float64Array | Uint32Array {
+  return column.form === 'code' ? new Uint32Array(buffer, slot + column.valuesOffset, rows) : new Float64Array(buffer, slot + column.valuesOffset, rows)
+}
+
+type Numbers = Column['values'] | Uint16Array
+
+function copyNumbers(target: Numbers, source: Numbers, rows: Uint32Array | null, from: number, count: number): void {
+  if (rows === null) {
+    target.set(from === 0 && source.length === count ? source : source.subarray(from, from + count))
+    return
+  }
+  for (let at = 0; at < count; at++) target[at] = source[rows[from + at]!]!
+}
+
+function markNulls(codes: Uint32Array, validity: Uint8Array, count: number): void {
+  for (let row = 0; row < count; row++) if (validity[row] === 0) codes[row] = L.NULL_CODE
+}

@@ -1,0 +1,90 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+interface Import {
+  readonly file: string
+  readonly line: number
+  readonly specifier: string
+  /** Path below the root for relative imports, else the specifier. */
+  readonly target: string
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.(ts|mjs)$/.test(path) && !path.endsWith('.d.ts'))
+    .map((path) => join(folder, path))
+}
+
+function importsOf(file: string): Import[] {
+  const lines = readFileSync(join(root, file), 'utf8').split('\n')
+  return lines.flatMap((text, index) => {
+    const found = /(?:^|\s)(?:import|export)\b[^'"]*?from\s+['"]([^'"]+)['"]|^import\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^\}\s*from\s+['"]([^'"]+)['"]/.exec(text)
+    const specifier = found?.[1] ?? found?.[2] ?? found?.[3] ?? found?.[4]
+    if (specifier === undefined) return []
+    const target = specifier.startsWith('.') ? relative(root, resolve(root, dirname(file), specifier)) : specifier
+    return [{ file, line: index + 1, specifier, target }]
+  })
+}
+
+/** Offending imports, each as `file:line imports target`. */
+function offending(folders: readonly string[], isAllowed: (from: string, target: string) => boolean): string[] {
+  return folders
+    .flatMap(sources)
+    .flatMap(importsOf)
+    .filter(({ file, target }) => !isAllowed(file, target))
+    .map(({ file, line, specifier }) => `${file}:${line} imports ${specifier}`)
+}
+
+const isOwn = (target: string) => /^(kernel|runtime|adapters|examples|test)\//.test(target)
+
+test('the kernel imports the kernel alone', () => {
+  expect(offending(['kernel'], (_, target) => target.startsWith('kernel/'))).toEqual([])
+})
+
+test('layout.ts imports nothing', () => {
+  expect(importsOf('kernel/layout.ts')).toEqual([])
+})
+
+test('the runtime imports of the kernel only layout.ts, and never an adapter', () => {
+  expect(offending(['runtime'], (_, target) => !isOwn(target) || target.startsWith('runtime/') || target === 'kernel/layout.ts')).toEqual([])
+})
+
+test('the runtime names no platform outside platform/ and the worker entries', () => {
+  const isPlatform = (file: string) => file.startsWith('runtime/platform/') || file === 'runtime/host/node-worker-entry.ts'
+  expect(offending(['runtime'], (file, target) => isPlatform(file) || !target.startsWith('node:'))).toEqual([])
+})
+
+test('leaves import nothing of ours', () => {
+  const leaves = ['runtime/errors.ts', 'runtime/clock.ts']
+  expect(leaves.flatMap(importsOf).filter(({ target }) => isOwn(target))).toEqual([])
+})
+
+test('a subtask knows neither host nor coordinator', () => {
+  expect(offending(['runtime/subtask', 'runtime/ring'], (_, target) => !/^runtime\/(host|coordinator|platform)\//.test(target))).toEqual([])
+})
+
+test('the coordinator reaches subtasks only through host/host.ts', () => {
+  const allowed = new Set(['runtime/host/host.ts'])
+  expect(offending(['runtime/coordinator'], (_, target) => !target.startsWith('runtime/host/') || allowed.has(target))).toEqual([])
+})
+
+test('adapters import the interfaces of the runtime and nothing of each other', () => {
+  const interfaces =
+    /^runtime\/(checkpoint\/|source\/source\.ts|sink\/sink\.ts|errors\.ts|clock\.ts|schema\.ts|record-batch\.ts|batch-builder\.ts|dictionary\.ts|plan-problem\.ts)/
+  const folderOf = (path: string) => path.split('/').slice(0, path.split('/').length > 2 ? 2 : undefined).join('/')
+  const isAllowed = (file: string, target: string) => {
+    if (file.startsWith('adapters/cli/')) return !isOwn(target) || target.startsWith('adapters/cli/') || /^(runtime\/index|adapters\/node)\.ts$/.test(target)
+    if (file === 'adapters/node.ts') return target.startsWith('adapters/')
+    return !isOwn(target) || interfaces.test(target) || target === 'kernel/layout.ts' || folderOf(target) === folderOf(file)
+  }
+  expect(offending(['adapters'], isAllowed)).toEqual([])
+})
+
+test('examples import the package by name, as a user would', () => {
+  const inside = (file: string, target: string) => target.startsWith(`${dirname(file)}/`) || target.startsWith('examples/support/')
+  expect(offending(['examples'], (file, target) => !isOwn(target) || inside(file, target))).toEqual([])
+})

@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest'
+import * as core from '../../runtime/index.ts'
+import * as node from '../../adapters/node.ts'
+
+test('the names of `millrace` are those of this list', () => {
+  expect(Object.keys(core).sort()).toMatchSnapshot()
+})
+
+test('the names of `millrace/node` are those of this list', () => {
+  expect(Object.keys(node).sort()).toMatchSnapshot()
+})

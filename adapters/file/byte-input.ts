@@ -53,7 +53,9 @@ export async function openInput(path: string, offset: number, options: InputOpti
         throw rewindError(path, offset, `it has only ${stat.size} bytes now; restore the file, or start without the checkpoint`)
       }
       const size = stat.isFile() ? stat.size : null
-      return options.isGzip ? new GzipInput(path, handle, size, offset, options) : new PlainInput(path, handle, size, offset, options.chunkBytes)
+      return options.isGzip
+        ? new GzipInput(path, handle, size, offset, options)
+        : new PlainInput(path, handle, size, offset, options.chunkBytes)
     } catch (error) {
       await handle.close()
       throw error
@@ -166,7 +168,8 @@ class GzipInput implements ByteInput {
       } else if (this.#error !== null) {
         throw corruptError(this.#path, this.#done, this.#error)
       } else if (this.#isEnded) {
-        if (this.#skip > 0) throw rewindError(this.#path, this.#offset, 'it ends before that; restore the file, or start without the checkpoint')
+        if (this.#skip > 0)
+          throw rewindError(this.#path, this.#offset, 'it ends before that; restore the file, or start without the checkpoint')
         return null
       } else {
         await this.#step()
@@ -179,7 +182,7 @@ class GzipInput implements ByteInput {
     if (this.#produced > this.#limit) {
       throw new ConnectorError(
         'DECOMPRESSED_TOO_LARGE',
-        `Cannot read ${this.#path}: it decompresses to more than ${this.#limit} bytes; raise maxDecompressedBytes if the file can be trusted`,
+        `Cannot read ${this.#path}: it decompresses to more than ${this.#limit} bytes; raise maxDecompressedBytes if you trust it`,
         { details: { path: this.#path, limit: this.#limit } },
       )
     }
@@ -260,7 +263,11 @@ function sourceError(error: unknown, path: string): ConnectorError {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new ConnectorError('SOURCE_MISSING', `Cannot read ${path}: there is no such file; check the path, which is relative to the current directory`, options)
+      return new ConnectorError(
+        'SOURCE_MISSING',
+        `Cannot read ${path}: there is no such file; check the path, which is relative to the current directory`,
+        options,
+      )
     case 'EISDIR':
       return new ConnectorError('SOURCE_MISSING', `Cannot read ${path}: it is a directory; name a file in it`, options)
     case 'EACCES':

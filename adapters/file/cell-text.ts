@@ -48,7 +48,8 @@ export function setCellText(builder: BatchBuilder, column: ColumnBuffer, field: 
       return NUMBER.test(text) ? setInteger(column, row, Number(text)) : wrongType(column, quoted(field))
     case 'f64': {
       const special = NOT_FINITE.get(text)
-      if (special === undefined) return NUMBER.test(text) ? setNumber(column, row, Number(text), quoted(field)) : wrongType(column, quoted(field))
+      if (special === undefined)
+        return NUMBER.test(text) ? setNumber(column, row, Number(text), quoted(field)) : wrongType(column, quoted(field))
       column.values[row] = special
       return null
     }

@@ -174,7 +174,9 @@ export class CsvDecoder implements LineDecoder {
     if (refuseLongLine(buffer, builder, this.#lineBytesMax)) return true
     if (status === 'malformed' && !isTooLong) return this.#refuseLine(buffer, builder, 'LINE_SYNTAX', record.reason)
     if (status !== 'record' || isTooLong) {
-      const reason = isTooLong ? `A quote is not closed within ${this.#lineBytesMax} bytes (maxLineBytes)` : 'A quote is not closed before the end of the file'
+      const reason = isTooLong
+        ? `A quote is not closed within ${this.#lineBytesMax} bytes (maxLineBytes)`
+        : 'A quote is not closed before the end of the file'
       return this.#refuseLine(buffer, builder, 'CSV_UNCLOSED', reason)
     }
     const { next, lines } = record
@@ -234,7 +236,8 @@ function fastBoolean(bytes: Uint8Array, at: number, column: ColumnBuffer, row: n
   const byte = bytes[at]!
   let end = at
   if (byte === 0x74) end = bytes[at + 1] === 0x72 && bytes[at + 2] === 0x75 && bytes[at + 3] === 0x65 ? at + 4 : at
-  else if (byte === 0x66) end = bytes[at + 1] === 0x61 && bytes[at + 2] === 0x6c && bytes[at + 3] === 0x73 && bytes[at + 4] === 0x65 ? at + 5 : at
+  else if (byte === 0x66)
+    end = bytes[at + 1] === 0x61 && bytes[at + 2] === 0x6c && bytes[at + 3] === 0x73 && bytes[at + 4] === 0x65 ? at + 5 : at
   else if (byte === 0x30 || byte === 0x31) end = at + 1
   column.values[row] = byte === 0x74 || byte === 0x31 ? 1 : 0
   return end === at ? -1 : end

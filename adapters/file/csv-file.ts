@@ -68,7 +68,10 @@ class CsvFile implements FileBinding {
     this.#delimiter = options.delimiter ?? ','
     if (!/^[\t !#$%&'()*,/:;<=>?@[\\\]^_`{|}~]$/.test(this.#delimiter)) {
       const found = JSON.stringify(this.#delimiter)
-      throw new ConfigError('FILE_OPTION_INVALID', `Cannot use ${found} as a CSV delimiter; it must be one ASCII character such as "," ";" "|" or a tab`)
+      throw new ConfigError(
+        'FILE_OPTION_INVALID',
+        `Cannot use ${found} as a CSV delimiter; it must be one ASCII character such as "," ";" "|" or a tab`,
+      )
     }
   }
 

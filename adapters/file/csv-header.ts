@@ -27,7 +27,8 @@ export async function readHeader(
   const record = new CsvRecord(options.delimiter)
   for (;;) {
     while (!buffer.hasLine && !buffer.isEnded) {
-      if (buffer.end - buffer.start > options.lineBytesMax) throw headerError(path, `its first line is longer than ${options.lineBytesMax} bytes`)
+      if (buffer.end - buffer.start > options.lineBytesMax)
+        throw headerError(path, `its first line is longer than ${options.lineBytesMax} bytes`)
       await fill(input, buffer)
     }
     if (!buffer.hasLine) return null
@@ -54,7 +55,10 @@ export async function readHeader(
 }
 
 function headerError(path: string, why: string): ConfigError {
-  return new ConfigError('CSV_HEADER_INVALID', `Cannot use the header of ${path}: ${why}; correct the file, or name its columns with the option header`)
+  return new ConfigError(
+    'CSV_HEADER_INVALID',
+    `Cannot use the header of ${path}: ${why}; correct the file, or name its columns with the option header`,
+  )
 }
 
 /**
@@ -67,7 +71,8 @@ export function matchHeader(names: readonly string[], schema: Schema, path: stri
   names.forEach((name, field) => {
     const earlier = byName.get(name)
     if (earlier !== undefined && name !== '') {
-      const message = `Cannot use the header of ${path}: column ${JSON.stringify(name)} stands in fields ${earlier + 1} and ${field + 1}; rename one`
+      const fields = `${earlier + 1} and ${field + 1}`
+      const message = `Cannot use the header of ${path}: column ${JSON.stringify(name)} stands in fields ${fields}; rename one`
       throw new ConfigError('CSV_HEADER_DUPLICATE', message, { details: { path, column: name } })
     }
     byName.set(name, field)
@@ -87,7 +92,9 @@ function unknownColumn(name: string, names: readonly string[], path: string): Co
   const shown = names.slice(0, 40).map((known) => JSON.stringify(known))
   const list = names.length > 40 ? `${shown.join(', ')} and ${names.length - 40} more` : shown.join(', ')
   const message = `Cannot find column ${JSON.stringify(name)} in ${path}${hint} Its columns are ${list}`
-  return new ConfigError('COLUMN_UNKNOWN', hint === '' ? message.replace(`${path} Its`, `${path}: its`) : message, { details: { path, column: name, columns: names } })
+  return new ConfigError('COLUMN_UNKNOWN', hint === '' ? message.replace(`${path} Its`, `${path}: its`) : message, {
+    details: { path, column: name, columns: names },
+  })
 }
 
 /** The name at the smallest edit distance, if it is near enough to be meant. */

@@ -18,13 +18,19 @@ export const STANDARD_STREAM = '-'
 export function plainPath(path: FilePath): string {
   if (typeof path === 'string') {
     if (path.length > 0 && !path.includes('\0')) return path
-    throw new ConfigError('FILE_PATH_INVALID', `Cannot use ${JSON.stringify(path)} as a file: a path is a text that is not empty and has no NUL`)
+    throw new ConfigError(
+      'FILE_PATH_INVALID',
+      `Cannot use ${JSON.stringify(path)} as a file: a path is a text that is not empty and has no NUL`,
+    )
   }
   if (!(path instanceof URL)) {
     throw new ConfigError('FILE_PATH_INVALID', `Cannot use a value of type ${typeof path} as a file: give a path or a file: URL`)
   }
   if (path.protocol !== 'file:') {
-    throw new ConfigError('FILE_PATH_INVALID', `Cannot read ${path.protocol}//… as a file: give a path or a file: URL; fetch other URLs first`)
+    throw new ConfigError(
+      'FILE_PATH_INVALID',
+      `Cannot read ${path.protocol}//… as a file: give a path or a file: URL; fetch other URLs first`,
+    )
   }
   return fileURLToPath(path)
 }

@@ -30,7 +30,13 @@ const LINE_BYTES_MAX = 8 << 20
 const CHUNK_BYTES = 1 << 19
 
 /** Makes the decoder of one split, from the beginning of the file if the format needs it; `buffer.start` is left on the first record. */
-export type DecoderFactory = (schema: Schema, input: ByteInput, buffer: LineBuffer, path: string, lineBytesMax: number) => Promise<LineDecoder>
+export type DecoderFactory = (
+  schema: Schema,
+  input: ByteInput,
+  buffer: LineBuffer,
+  path: string,
+  lineBytesMax: number,
+) => Promise<LineDecoder>
 
 export function fileSplits(
   context: SourceContext,
@@ -73,9 +79,13 @@ export function fileSplits(
 function resumePoint(path: string, position: SplitPosition | null): { readonly offset: number; readonly line: number } {
   if (position === null) return { offset: 0, line: 0 }
   const { offset, line } = position
-  if (typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0 && typeof line === 'number' && line >= 0) return { offset, line }
+  if (typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0 && typeof line === 'number' && line >= 0)
+    return { offset, line }
   const found = JSON.stringify(position)
-  throw new ConnectorError('SOURCE_REWIND', `Cannot go on with ${path}: ${found} is not a position of a file; restore with the sources the job had`)
+  throw new ConnectorError(
+    'SOURCE_REWIND',
+    `Cannot go on with ${path}: ${found} is not a position of a file; restore with the sources the job had`,
+  )
 }
 
 function checkSize(name: string, value: number, max: number): void {

@@ -59,7 +59,11 @@ export const nodeFileSystem: FileSystem = {
   },
   rmdir: (path) => absentIsFine(rmdir(path), undefined),
   list: (path) => absentIsFine<readonly string[]>(readdir(path), []),
-  size: (path) => absentIsFine<number | null>(stat(path).then((found) => found.size), null),
+  size: (path) =>
+    absentIsFine<number | null>(
+      stat(path).then((found) => found.size),
+      null,
+    ),
   async syncDirectory(path) {
     try {
       const handle = await open(path, 'r')
@@ -98,7 +102,11 @@ export function sinkError(error: unknown, path: string): Error {
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
-      return new ConnectorError('SINK_FULL', `Cannot write ${path}: no space is left; make room and resume from the last checkpoint`, options)
+      return new ConnectorError(
+        'SINK_FULL',
+        `Cannot write ${path}: no space is left; make room and resume from the last checkpoint`,
+        options,
+      )
     case 'ENOENT':
       return new ConnectorError('SINK_UNWRITABLE', `Cannot write ${path}: its directory does not exist; create it`, options)
     case 'EACCES':
@@ -107,7 +115,11 @@ export function sinkError(error: unknown, path: string): Error {
     case 'ENOTDIR':
     case 'EISDIR':
     case 'EEXIST':
-      return new ConnectorError('SINK_UNWRITABLE', `Cannot write ${path}: ${reason}; choose a file in a directory that this user may write`, options)
+      return new ConnectorError(
+        'SINK_UNWRITABLE',
+        `Cannot write ${path}: ${reason}; choose a file in a directory that this user may write`,
+        options,
+      )
     default:
       return new ConnectorError('SINK_FAILED', `Cannot write ${path}: ${reason}`, options)
   }

@@ -38,7 +38,8 @@ export async function openFileWriter(
   newEncoder: EncoderFactory,
 ): Promise<SinkWriter> {
   const path = paths[0]!
-  if (paths.length > 1) throw new ConfigError('SINK_PATH_MULTIPLE', `Cannot write sink ${context.name} to ${paths.length} files; give one path`)
+  if (paths.length > 1)
+    throw new ConfigError('SINK_PATH_MULTIPLE', `Cannot write sink ${context.name} to ${paths.length} files; give one path`)
   if (options.gzip ?? isGzipPath(path)) {
     throw new ConfigError('SINK_COMPRESSED', `Cannot write ${path}: sinks do not compress; leave out .gz and compress the finished file`)
   }

@@ -173,8 +173,8 @@ export class PartFiles {
   #lost(part: number, wanted: number, found: number): ConnectorError {
     return new ConnectorError(
       'SINK_STATE_LOST',
-      `Cannot go on with ${this.#path}: the parts up to ${part} in ${basename(this.#directory)} hold ${found} bytes, the checkpoint speaks of ` +
-        `${wanted}; bring the files back, or start without the checkpoint`,
+      `Cannot go on with ${this.#path}: the parts up to ${part} in ${basename(this.#directory)} hold ${found} bytes, ` +
+        `the checkpoint speaks of ${wanted}; bring the files back, or start without the checkpoint`,
       { details: { path: this.#path, part, wanted, found } },
     )
   }
@@ -219,7 +219,8 @@ export class PartFiles {
     while (at < bytes.length) {
       const written = await file.write(bytes.subarray(at))
       if (!(written > 0 && written <= bytes.length - at)) {
-        const message = `Cannot write ${this.#path}: ${written} of ${bytes.length - at} bytes were taken; make room and resume from the last checkpoint`
+        const taken = `${written} of ${bytes.length - at} bytes were taken`
+        const message = `Cannot write ${this.#path}: ${taken}; make room and resume from the last checkpoint`
         throw new ConnectorError('SINK_FULL', message, { details: { path: this.#path } })
       }
       at += written

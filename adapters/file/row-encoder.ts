@@ -34,6 +34,9 @@ export function timingName(panes: PaneColumns, row: number): string {
 export function refusePaneClash(schema: Schema): void {
   for (const { name } of schema.columns) {
     if (name !== PANE_INDEX && name !== PANE_TIMING) continue
-    throw new ConfigError('COLUMN_DUPLICATE', `Cannot add the column ${name}: the result has one of that name; rename it, or leave out the option pane`)
+    throw new ConfigError(
+      'COLUMN_DUPLICATE',
+      `Cannot add the column ${name}: the result has one of that name; rename it, or leave out the option pane`,
+    )
   }
 }

@@ -66,7 +66,15 @@ export function scanNumber(bytes: Uint8Array, at: number, out: Float64Array, ind
   return p
 }
 
-function scanExponent(bytes: Uint8Array, at: number, from: number, mantissa: number, scale: number, out: Float64Array, index: number): number {
+function scanExponent(
+  bytes: Uint8Array,
+  at: number,
+  from: number,
+  mantissa: number,
+  scale: number,
+  out: Float64Array,
+  index: number,
+): number {
   let p = from
   const sign = bytes[p]!
   if (sign === 0x2b || sign === 0x2d) p++
@@ -123,7 +131,8 @@ export function scanInstant(bytes: Uint8Array, from: number, to: number): number
   const minute = pair(bytes, from + 14)
   const separator = bytes[from + 10]!
   if (century < 0 || decade < 0 || bytes[from + 4] !== 0x2d || bytes[from + 7] !== 0x2d || bytes[from + 13] !== 0x3a) return Number.NaN
-  if ((separator !== 0x54 && separator !== 0x20) || month < 1 || month > 12 || hour < 0 || hour > 23 || minute < 0 || minute > 59) return Number.NaN
+  if ((separator !== 0x54 && separator !== 0x20) || month < 1 || month > 12 || hour < 0 || hour > 23 || minute < 0 || minute > 59)
+    return Number.NaN
   const year = century * 100 + decade
   const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
   if (day < 1 || day > MONTH_DAYS[month]! + (month === 2 && isLeap ? 1 : 0)) return Number.NaN

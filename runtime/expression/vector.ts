@@ -108,7 +108,7 @@ export function constantNode<V extends ColumnValues>(
   dictionaryOf: (frame: Frame) => Dictionary | null = () => null,
 ): Node<V> {
   let values = create(0)
-  let filled = Number.NaN
+  let filled: number | null = null
   const nulls = growing(u8Buffer)
   return {
     constant,
@@ -116,9 +116,9 @@ export function constantNode<V extends ColumnValues>(
       const value = constant === null ? 0 : valueOf(frame)
       if (values.length < frame.rowCount) {
         values = create(capacityFor(frame.rowCount))
-        filled = Number.NaN
+        filled = null
       }
-      if (filled !== value) {
+      if (!Object.is(filled, value)) {
         values.fill(value)
         filled = value
       }

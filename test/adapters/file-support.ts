@@ -13,8 +13,9 @@ import { afterEach } from 'vitest'
 import { BatchBuilder, type DeadLetter } from '../../runtime/batch-builder.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { Dictionary } from '../../runtime/dictionary.ts'
-import type { RowObject } from '../../runtime/record-batch.ts'
+import type { RecordBatch, RowObject } from '../../runtime/record-batch.ts'
 import type { ColumnType, Schema } from '../../runtime/schema.ts'
+import type { Sink, SinkState, SinkWriter } from '../../runtime/sink/sink.ts'
 import type { Source, SplitPosition } from '../../runtime/source/source.ts'
 
 const directories: string[] = []
@@ -103,4 +104,15 @@ export async function readAll(
 
 export function codesOf(reading: Reading): string[] {
   return reading.deadLetters.map(({ code }) => code)
+}
+
+export function batchOf(rows: readonly object[], columns: Schema): RecordBatch {
+  const builder = new BatchBuilder(columns, Math.max(rows.length, 1), new Dictionary())
+  for (const row of rows) if (!builder.appendRow(row, '')) throw new Error(builder.deadLetters[0]!.reason)
+  return builder.build()
+}
+
+/** A writer of a job with checkpoints. */
+export function openSink(sink: Sink, restored: SinkState | null, columns: Schema): Promise<SinkWriter> {
+  return sink.open({ name: 'out', jobName: 'test', schema: columns, restored, hasCheckpoints: true, clock: systemClock })
 }

@@ -125,7 +125,7 @@ function slotBytes(ring: usize): i32 {
 }
 
 function isRingValid(ring: usize): bool {
-  if (ring < RINGS_OFFSET || (ring & 63) != 0 || ring + RING_SLOTS_OFFSET > stateOffset) return false;
+  if (ring < <usize>RINGS_OFFSET || (ring & 63) != 0 || ring + RING_SLOTS_OFFSET > stateOffset) return false;
   const count = load<i32>(ring + RING_SLOT_COUNT_OFFSET);
   const bytes = slotBytes(ring);
   if (count < 1 || (count & (count - 1)) != 0 || bytes < SLOT_HEADER_BYTES || (bytes & 63) != 0) return false;

@@ -14,7 +14,7 @@ import {
 import { keyCount, latenessMs, TIME_MAX_MS, valueCount, valueParts } from "./config";
 import { widenAll } from "./aggregate/batch-accumulator";
 import { basicOffset, countOffset, endsOffset, hasRows, isEmptyRow, rowBytes } from "./state/accumulator-row";
-import { allocate, reallocate, release } from "./state/arena";
+import { allocate, bytesOf, reallocate, release } from "./state/arena";
 import { disuseString, intern, useString } from "./state/dictionary";
 import {
   canonicalBits, CAPACITY_MAX, CAPACITY_MIN, findKey, insertKey, isStringComponent, KEY_GROUPS_MAX, keyCapacity, NULL_COMPONENT, resize,
@@ -73,7 +73,7 @@ export function restoreOne(ptr: usize, bytes: i32): i32 {
   const entries = ptr + SECTION_HEADER_BYTES;
   const end = ptr + bytes;
   if (kind == SECTION_OPERATOR) return stage > SECTION_OPERATOR ? STATUS_SNAPSHOT_INVALID : restoreOperator(entries, end, group, count);
-  if (operators == 0 || <u32>group >= KEY_GROUPS_MAX || count < 1) return STATUS_SNAPSHOT_INVALID;
+  if (operators == 0 || <u32>group >= <u32>KEY_GROUPS_MAX || count < 1) return STATUS_SNAPSHOT_INVALID;
   if (kind == SECTION_KEYS) return stage > SECTION_KEYS ? STATUS_SNAPSHOT_INVALID : restoreKeys(entries, end, group, count);
   if (kind != SECTION_SLICE && kind != SECTION_PANES) return STATUS_SNAPSHOT_INVALID;
   if (stage <= SECTION_KEYS) {
@@ -96,8 +96,8 @@ export function endRestore(): i32 {
     if (status != STATUS_OK) return status;
   }
   release(section, sectionCapacity);
-  release(tuples, <usize>keysCapacity * (keyCount * 8));
-  release(items, <usize>keysCapacity * ITEM_BYTES);
+  release(tuples, bytesOf(keysCapacity, keyCount * 8));
+  release(items, bytesOf(keysCapacity, ITEM_BYTES));
   release(rowOf, <usize>keysCapacity * 4);
   release(groupFirst, KEY_GROUPS_MAX * 4);
   release(groupKeys, KEY_GROUPS_MAX * 4);
@@ -162,9 +162,10 @@ function restoreKeys(entries: usize, end: usize, group: i32, count: i32): i32 {
 function reserveKeys(count: i32): bool {
   if (keysCount + count <= keysCapacity) return true;
   const wanted = max(keysCount + count, max(keysCapacity * 2, KEYS_RESTORED_MIN));
-  const tupleBytes = <usize>(keyCount * 8);
-  tuples = reallocate(tuples, keysCapacity * tupleBytes, keysCount * tupleBytes, wanted * tupleBytes);
-  items = reallocate(items, keysCapacity * ITEM_BYTES, keysCount * ITEM_BYTES, wanted * ITEM_BYTES);
+  const tupleBytes = keyCount * 8;
+  if (bytesOf(wanted, max(tupleBytes, ITEM_BYTES)) > <usize>1 << 30) return false;
+  tuples = reallocate(tuples, bytesOf(keysCapacity, tupleBytes), bytesOf(keysCount, tupleBytes), bytesOf(wanted, tupleBytes));
+  items = reallocate(items, bytesOf(keysCapacity, ITEM_BYTES), bytesOf(keysCount, ITEM_BYTES), bytesOf(wanted, ITEM_BYTES));
   rowOf = reallocate(rowOf, keysCapacity * 4, 0, wanted * 4);
   keysCapacity = wanted;
   return tuples != 0 && items != 0 && rowOf != 0;

@@ -91,10 +91,14 @@ export class Pipeline {
 
 /** Column types after a map by expressions. */
 export type MappedTypes<C extends ColumnTypes, M> = Flat<
-  Omit<C, keyof M> & { readonly [N in keyof M]: M[N] extends Expr<Refs, infer K> ? Extract<ResolveKind<C, K>, ColumnTypes[string]> : ColumnTypes[string] }
+  Omit<C, keyof M> & {
+    readonly [N in keyof M]: M[N] extends Expr<Refs, infer K> ? Extract<ResolveKind<C, K>, ColumnTypes[string]> : ColumnTypes[string]
+  }
 >
 /** Rows after a map by expressions: columns that are kept keep their type, new ones may be null. */
-export type MappedRow<R, C extends ColumnTypes, M> = Flat<Omit<R, keyof M> & RowOfTypes<Pick<MappedTypes<C, M>, keyof M & keyof MappedTypes<C, M>>>>
+export type MappedRow<R, C extends ColumnTypes, M> = Flat<
+  Omit<R, keyof M> & RowOfTypes<Pick<MappedTypes<C, M>, keyof M & keyof MappedTypes<C, M>>>
+>
 /** Expressions by the name of the column they make. */
 export type MapColumns<C extends ColumnTypes> = { readonly [name: string]: Expr<AllowedRefs<C>, ExprKind> | Expression }
 
@@ -163,7 +167,10 @@ export class Stream<C extends ColumnTypes, R, S extends RowTypes, K extends RowT
     const last = columns.at(-1)
     const options: StepOptions = typeof last === 'object' ? last : {}
     const names = columns.filter((column) => typeof column === 'string')
-    const uid = this.declaration.add({ op: 'keyBy', inputs: [this.uid], columns: names }, { uid: options.uid, derived: `by-${names.join('-')}` })
+    const uid = this.declaration.add(
+      { op: 'keyBy', inputs: [this.uid], columns: names },
+      { uid: options.uid, derived: `by-${names.join('-')}` },
+    )
     return new Keyed(this.declaration, uid)
   }
 
@@ -204,10 +211,14 @@ interface WindowSettings {
 
 /** The result of a window: as design has it, aggregates are numbers; one over nulls only gives null at run time. */
 export type ResultRow<C extends ColumnTypes, Keys extends string, A> = Flat<
-  { readonly windowStart: number; readonly windowEnd: number } & { readonly [N in Keys]: ValueOf<C[N]> } & { readonly [N in keyof A]: number }
+  { readonly windowStart: number; readonly windowEnd: number } & { readonly [N in Keys]: ValueOf<C[N]> } & {
+    readonly [N in keyof A]: number
+  }
 >
 export type ResultTypes<C extends ColumnTypes, Keys extends string, A> = Flat<
-  { readonly windowStart: 'timestamp'; readonly windowEnd: 'timestamp' } & { readonly [N in Keys]: C[N] } & { readonly [N in keyof A]: 'f64' }
+  { readonly windowStart: 'timestamp'; readonly windowEnd: 'timestamp' } & { readonly [N in Keys]: C[N] } & {
+    readonly [N in keyof A]: 'f64'
+  }
 >
 
 /** A window whose aggregates are still to be named. */
@@ -245,8 +256,18 @@ export class Windowed<C extends ColumnTypes, R, Keys extends string, S extends R
     options: StepOptions = {},
   ): Results<ResultTypes<C, Keys, A>, ResultRow<C, Keys, A>, S, K> {
     const { window, allowedLatenessMs, late } = this.#settings
-    const spec = { op: 'window', inputs: [this.#input], window, allowedLatenessMs, late, aggregates: aggregates satisfies Readonly<Record<string, AggregateSpec>> }
-    return new Results(this.#declaration, this.#declaration.add(spec, { uid: options.uid ?? this.#settings.options.uid, counted: 'window' }))
+    const spec = {
+      op: 'window',
+      inputs: [this.#input],
+      window,
+      allowedLatenessMs,
+      late,
+      aggregates: aggregates satisfies Readonly<Record<string, AggregateSpec>>,
+    }
+    return new Results(
+      this.#declaration,
+      this.#declaration.add(spec, { uid: options.uid ?? this.#settings.options.uid, counted: 'window' }),
+    )
   }
 
   #with<L extends RowTypes>(change: Partial<WindowSettings>): Windowed<C, R, Keys, S, L> {

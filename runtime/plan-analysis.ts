@@ -83,7 +83,11 @@ function readersOf(plan: Plan, indexes: ReadonlyMap<string, number>): Map<string
     const inputIndex = indexes.get(input)
     if (inputIndex === undefined) throw inputUnknown(input, path, indexes.keys())
     if (plan.operators[inputIndex]!.op === 'sink') {
-      throw planError('INPUT_UNKNOWN', path, { found: input, wanted: 'an operator with an output', remedy: 'it is a sink: read what the sink reads' })
+      throw planError('INPUT_UNKNOWN', path, {
+        found: input,
+        wanted: 'an operator with an output',
+        remedy: 'it is a sink: read what the sink reads',
+      })
     }
     readers.get(input)!.push(spec.uid)
   })
@@ -105,7 +109,7 @@ function inputsFirst(plan: Plan, indexes: ReadonlyMap<string, number>): readonly
       const spec: OperatorSpec = plan.operators[at]!
       at = spec.op === 'source' ? undefined : indexes.get(spec.inputs[0])
     }
-    for (const index of chain.reverse()) {
+    for (const index of chain.toReversed()) {
       done.add(index)
       order.push(index)
     }
@@ -114,8 +118,11 @@ function inputsFirst(plan: Plan, indexes: ReadonlyMap<string, number>): readonly
 }
 
 function cycle(plan: Plan, chain: readonly number[]): Error {
-  const uids = chain.map((index) => plan.operators[index]!.uid).reverse()
-  const shown = [uids.at(-1)!, ...uids].slice(0, 10).map((uid) => JSON.stringify(uid)).join(' → ')
+  const uids = chain.map((index) => plan.operators[index]!.uid).toReversed()
+  const shown = [uids.at(-1)!, ...uids]
+    .slice(0, 10)
+    .map((uid) => JSON.stringify(uid))
+    .join(' → ')
   const wanted = 'operators that lead from sources to sinks'
   return planError('PLAN_CYCLE', `operators[${chain[0]}].inputs[0]`, { found: `a cycle, ${shown}`, wanted }, true)
 }
@@ -137,7 +144,11 @@ function sinksOf(plan: Plan, operators: ReadonlyMap<string, AnalyzedOperator>): 
     const other = sinks.get(sink.name)
     if (other !== undefined) {
       const owner = JSON.stringify(other.uid)
-      throw planError('SINK_DUPLICATE', path, { found: sink.name, wanted: 'a name of its own for every output', remedy: `${owner} writes there` })
+      throw planError('SINK_DUPLICATE', path, {
+        found: sink.name,
+        wanted: 'a name of its own for every output',
+        remedy: `${owner} writes there`,
+      })
     }
     sinks.set(sink.name, sink)
   }

@@ -77,7 +77,8 @@ export class Declaration {
   #uidOf({ uid, isFixed, derived, counted }: UidRule, op: string): unknown {
     if (uid !== undefined || isFixed === true) {
       // What is not a string is refused by the check of the operator's shape.
-      if (uid !== undefined && this.#operators.has(uid)) throw uidDuplicate(uid, isFixed === true ? `${op} ${JSON.stringify(uid)}` : 'the option uid', 'an operator declared before')
+      if (uid !== undefined && this.#operators.has(uid))
+        throw uidDuplicate(uid, isFixed === true ? `${op} ${JSON.stringify(uid)}` : 'the option uid', 'an operator declared before')
       return uid
     }
     const base = (counted ?? derived ?? op).slice(0, NAME_CHARS_MAX - 5).toWellFormed()

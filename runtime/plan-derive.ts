@@ -9,9 +9,9 @@
 
 import { checkColumnExpression, checkCondition } from './expression/check.ts'
 import type { Expression } from './expression/expression.ts'
-import { namedRecord } from './plan-fields.ts'
+import { bare, namedRecord } from './plan-fields.ts'
 import { field, planError } from './plan-problem.ts'
-import type { EventTimeSpec, FilterSpec, KeyBySpec, MapSpec, OperatorSpec, WindowSpec } from './plan-spec.ts'
+import type { EventTimeSpec, FilterSpec, FunctionRef, KeyBySpec, MapSpec, OperatorSpec, WindowSpec } from './plan-spec.ts'
 import { type ColumnDefinition, type ColumnType, isNumericType, requireColumn, type Schema, schemaOf } from './schema.ts'
 
 /** Most columns of its input that a window can use: keys, aggregated columns and, with a side output, all that go there. */
@@ -41,7 +41,10 @@ export interface DerivedOperator extends DerivedRows {
  */
 export function deriveOperator(spec: OperatorSpec, input: DerivedRows | null, path: string): DerivedOperator {
   if (spec.op === 'source') {
-    const schema = schemaOf(Object.entries(spec.schema).map(([name, type]) => ({ name, type })), `${path}.schema`)
+    const schema = schemaOf(
+      Object.entries(spec.schema).map(([name, type]) => ({ name, type })),
+      `${path}.schema`,
+    )
     return { spec, schema, keys: [], eventTime: null, windowUid: null, sourceUid: spec.uid }
   }
   if (input === null) throw new RangeError(`Operator ${spec.uid} has no input`)
@@ -64,13 +67,19 @@ export function deriveOperator(spec: OperatorSpec, input: DerivedRows | null, pa
     case 'window':
       return deriveWindow(spec, rows, path)
     case 'sink':
-      if (isKeyed(rows)) throw unsupported(path, 'a sink after keyBy', 'a window between them', 'keyed rows without a window are not supported yet')
+      if (isKeyed(rows))
+        throw unsupported(path, 'a sink after keyBy', 'a window between them', 'keyed rows without a window are not supported yet')
       return { ...rows, spec }
     default: {
       const never: never = spec
       throw new RangeError(String(never))
     }
   }
+}
+
+/** Whether a filter's condition is a function beside the plan. Own fields only: a polluted prototype must not make it one. */
+export function isFunctionRef(where: FilterSpec['where']): where is FunctionRef {
+  return Object.hasOwn(where, 'function')
 }
 
 function isKeyed(rows: DerivedRows): boolean {
@@ -83,7 +92,12 @@ function deriveEventTime(spec: EventTimeSpec, rows: DerivedRows, path: string): 
   if (rows.eventTime !== null) {
     const owner = JSON.stringify(rows.eventTime.uid)
     const wanted = 'one eventTime between a source and a window'
-    throw planError('EVENT_TIME_TWICE', path, { found: 'a second eventTime', wanted, remedy: `${owner} has set the event time already` }, true)
+    throw planError(
+      'EVENT_TIME_TWICE',
+      path,
+      { found: 'a second eventTime', wanted, remedy: `${owner} has set the event time already` },
+      true,
+    )
   }
   const { type } = requireColumn(rows.schema, spec.column, `${path}.column`)
   if (type !== 'timestamp') throw columnType(`${path}.column`, spec.column, type, 'a column of type timestamp')
@@ -91,8 +105,8 @@ function deriveEventTime(spec: EventTimeSpec, rows: DerivedRows, path: string): 
 }
 
 function deriveFilter(spec: FilterSpec, rows: DerivedRows, path: string): DerivedOperator {
-  if ('function' in spec.where) return { ...rows, spec }
-  return { ...rows, spec: Object.freeze({ ...spec, where: checkCondition(spec.where, rows.schema, `${path}.where`).tree }) }
+  if (isFunctionRef(spec.where)) return { ...rows, spec }
+  return { ...rows, spec: bare({ ...spec, where: checkCondition(spec.where, rows.schema, `${path}.where`).tree }) }
 }
 
 function deriveMap(spec: MapSpec, rows: DerivedRows, path: string): DerivedOperator {
@@ -104,13 +118,17 @@ function deriveMap(spec: MapSpec, rows: DerivedRows, path: string): DerivedOpera
   const checked: (readonly [string, Expression])[] = []
   for (const [name, raw] of Object.entries(spec.columns ?? {})) {
     const at = field(`${path}.columns`, name)
-    if (isKeyed(rows) && rows.keys.includes(name)) throw keyReplaced(at, `the key column ${JSON.stringify(name)}`, 'replace it before keyBy')
+    if (isKeyed(rows) && rows.keys.includes(name))
+      throw keyReplaced(at, `the key column ${JSON.stringify(name)}`, 'replace it before keyBy')
     const expression = checkColumnExpression(raw, rows.schema, at)
     types.set(name, expression.type)
     checked.push([name, expression.tree])
   }
-  const schema = schemaOf([...types].map(([name, type]) => ({ name, type })), `${path}.columns`)
-  return { ...rows, spec: Object.freeze({ ...spec, columns: namedRecord(checked) }), schema }
+  const schema = schemaOf(
+    [...types].map(([name, type]) => ({ name, type })),
+    `${path}.columns`,
+  )
+  return { ...rows, spec: bare({ ...spec, columns: namedRecord(checked) }), schema }
 }
 
 function keyReplaced(path: string, found: string, remedy: string): Error {
@@ -130,7 +148,12 @@ function deriveWindow(spec: WindowSpec, rows: DerivedRows, path: string): Derive
   requireNoWindow(spec, rows, path)
   if (rows.eventTime === null) {
     const remedy = 'put eventTime(column, strategy) between the source and the window'
-    throw planError('EVENT_TIME_MISSING', path, { found: 'rows without an event time', wanted: 'an eventTime operator upstream', remedy }, true)
+    throw planError(
+      'EVENT_TIME_MISSING',
+      path,
+      { found: 'rows without an event time', wanted: 'an eventTime operator upstream', remedy },
+      true,
+    )
   }
   const taken = new Set(['windowStart', 'windowEnd'])
   rows.keys.forEach((key) => {
@@ -165,12 +188,25 @@ function requireColumnLimit(spec: WindowSpec, rows: DerivedRows, path: string): 
   if (spec.late.kind === 'sideOutput') for (const { name } of rows.schema.columns) used.add(name)
   if (used.size <= WINDOW_COLUMNS_MAX) return
   const wanted = `at most ${WINDOW_COLUMNS_MAX}`
-  const remedy = spec.late.kind === 'sideOutput' ? 'a side output needs all columns of its rows: drop those nobody needs by a map' : 'split the window into two'
-  throw planError('COLUMNS_TOO_MANY', path, { found: `a window over ${used.size} columns (keys, aggregated, late rows)`, wanted, remedy }, true)
+  const remedy =
+    spec.late.kind === 'sideOutput'
+      ? 'a side output needs all columns of its rows: drop those nobody needs by a map'
+      : 'split the window into two'
+  throw planError(
+    'COLUMNS_TOO_MANY',
+    path,
+    { found: `a window over ${used.size} columns (keys, aggregated, late rows)`, wanted, remedy },
+    true,
+  )
 }
 
 function nameConflict(path: string, name: string, what: string, remedy: string): Error {
-  return planError('NAME_CONFLICT', path, { found: `the name ${JSON.stringify(name)}, which is ${what}`, wanted: 'a free name', remedy }, true)
+  return planError(
+    'NAME_CONFLICT',
+    path,
+    { found: `the name ${JSON.stringify(name)}, which is ${what}`, wanted: 'a free name', remedy },
+    true,
+  )
 }
 
 function columnType(path: string, name: string, type: ColumnType, wanted: string): Error {

@@ -8,6 +8,7 @@
 
 import { formatExpression, formatName } from './expression/format.ts'
 import type { AnalyzedOperator, AnalyzedPlan } from './plan-analysis.ts'
+import { isFunctionRef } from './plan-derive.ts'
 import { describeValue } from './plan-problem.ts'
 import type { AggregateSpec, OperatorSpec, WatermarkSpec, WindowSpec } from './plan-spec.ts'
 import type { Schema } from './schema.ts'
@@ -23,7 +24,14 @@ export function explainAnalyzed(analyzed: AnalyzedPlan): Explanation {
 }
 
 function textOf({ plan, operators, sources, sinks }: AnalyzedPlan): string {
-  const lines = [`Job ${shown(plan.name)}: ${count(plan.operators.length, 'operator')}, ${count(sources.length, 'source')}, ${count(sinks.length, 'output')}`, '']
+  const lines = [
+    `Job ${shown(plan.name)}: ${[
+      count(plan.operators.length, 'operator'),
+      count(sources.length, 'source'),
+      count(sinks.length, 'output'),
+    ].join(', ')}`,
+    '',
+  ]
   for (const operator of operators.values()) {
     const { spec, uid, schema } = operator
     lines.push(`${shown(uid)}  ${spec.op}${spec.op === 'source' ? '' : ` ← ${shown(spec.inputs[0])}`}`)
@@ -32,7 +40,10 @@ function textOf({ plan, operators, sources, sinks }: AnalyzedPlan): string {
   }
   lines.push('', 'Delivery')
   for (const sink of sinks) {
-    lines.push(`    ${shown(sink.name)}: ${sink.kind === 'late' ? `late rows of ${shown(sink.uid)}; ` : ''}state exactly once; output as the sink bound at start permits`)
+    lines.push(
+      `    ${shown(sink.name)}: ${sink.kind === 'late' ? `late rows of ${shown(sink.uid)}; ` : ''}` +
+        'state exactly once; output as the sink bound at start permits',
+    )
   }
   return `${lines.join('\n')}\n`
 }
@@ -44,7 +55,7 @@ function detailsOf({ spec, keys }: AnalyzedOperator): readonly string[] {
     case 'eventTime':
       return [`event time: ${formatName(spec.column)}`, `watermark: ${watermarkText(spec.watermark)}`]
     case 'filter':
-      return [`where: ${'function' in spec.where ? 'a JavaScript function' : formatExpression(spec.where)}`]
+      return [`where: ${isFunctionRef(spec.where) ? 'a JavaScript function' : formatExpression(spec.where)}`]
     case 'map':
       return spec.function === true
         ? ['by a JavaScript function']
@@ -98,7 +109,12 @@ function schemaText(schema: Schema): string {
 
 /** Milliseconds in the largest unit that divides them. */
 export function durationText(ms: number): string {
-  const units = [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const
   for (const [unit, length] of units) if (ms !== 0 && ms % length === 0) return `${ms / length} ${unit}`
   return `${ms} ms`
 }
@@ -128,9 +144,17 @@ function labelOf(spec: OperatorSpec): readonly string[] {
     case 'eventTime':
       return [`event time ${formatName(spec.column)}`]
     case 'filter':
-      return ['function' in spec.where ? 'filter by a function' : `filter ${shortened(formatExpression(spec.where))}`]
+      return [isFunctionRef(spec.where) ? 'filter by a function' : `filter ${shortened(formatExpression(spec.where))}`]
     case 'map':
-      return [spec.function === true ? 'map by a function' : `map ${shortened(Object.keys(spec.columns ?? {}).map(formatName).join(', '))}`]
+      return [
+        spec.function === true
+          ? 'map by a function'
+          : `map ${shortened(
+              Object.keys(spec.columns ?? {})
+                .map(formatName)
+                .join(', '),
+            )}`,
+      ]
     case 'keyBy':
       return [`key by ${shortened(spec.columns.map(formatName).join(', '))}`]
     case 'window':
@@ -155,7 +179,8 @@ function shown(name: string): string {
 
 /** Text inside a quoted Mermaid label. */
 function encoded(text: string): string {
-  return shown(text) === text || !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text) ? entities(text) : entities(describeValue(text))
+  const quoted = describeValue(text)
+  return entities(quoted === `"${text}"` ? text : quoted)
 }
 
 function entities(text: string): string {

@@ -40,7 +40,10 @@ export class Fields {
         {
           found: `the field ${describeValue(name)}`,
           wanted: `only ${known.join(', ')}`,
-          suggestion: suggestion(name, known.filter((other) => !this.#values.has(other))),
+          suggestion: suggestion(
+            name,
+            known.filter((other) => !this.#values.has(other)),
+          ),
         },
         true,
       )
@@ -82,13 +85,20 @@ export class Fields {
     if (known !== undefined) return known
     if (typeof value !== 'string') throw planError('PLAN_TYPE', this.at(name), { found: value, wanted })
     if (later.includes(value)) {
-      throw planError('PLAN_UNSUPPORTED', this.at(name), { found: value, wanted, remedy: `${value} is not supported yet; this version has ${words.join(', ')}` })
+      throw planError('PLAN_UNSUPPORTED', this.at(name), {
+        found: value,
+        wanted,
+        remedy: `${value} is not supported yet; this version has ${words.join(', ')}`,
+      })
     }
     throw planError(code, this.at(name), { found: value, wanted, suggestion: suggestion(value, [...words, ...later]) })
   }
 
   /** A number, or `whenAbsent`. `test` says whether it is a legal one. */
-  integer(name: string, rule: { readonly code: string; readonly wanted: string; readonly least: number; readonly most: number; readonly whenAbsent?: number }): number {
+  integer(
+    name: string,
+    rule: { readonly code: string; readonly wanted: string; readonly least: number; readonly most: number; readonly whenAbsent?: number },
+  ): number {
     const value = this.optional(name) ?? (this.has(name) ? null : rule.whenAbsent)
     if (value === undefined) throw planError('PLAN_FIELD_MISSING', this.at(name), { found: undefined, wanted: rule.wanted })
     if (typeof value === 'number' && Number.isInteger(value) && value >= rule.least && value <= rule.most) return value + 0
@@ -120,4 +130,9 @@ export function namedRecord<T>(entries: Iterable<readonly [string, T]>): Readonl
   const record = Object.create(null) as Record<string, T>
   for (const [name, value] of entries) record[name] = value
   return Object.freeze(record)
+}
+
+/** A frozen copy without prototype: a field that is absent stays absent, whatever somebody has put on `Object.prototype`. */
+export function bare<T extends object>(fields: T): T {
+  return Object.freeze(Object.assign(Object.create(null) as T, fields))
 }

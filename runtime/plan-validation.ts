@@ -8,7 +8,7 @@
  */
 
 import { DURATION_MS_MAX } from './duration.ts'
-import { Fields, nameOf, namedRecord } from './plan-fields.ts'
+import { bare, Fields, nameOf, namedRecord } from './plan-fields.ts'
 import { field, planError, suggestion } from './plan-problem.ts'
 import type { EventTimeSpec, FilterSpec, KeyBySpec, MapSpec, OperatorSpec, Plan, SinkSpec, SourceSpec, WatermarkSpec } from './plan-spec.ts'
 import { parseWindow } from './plan-window.ts'
@@ -22,8 +22,23 @@ export const EVERY_RECORDS_DEFAULT = 1_024
 
 const OPERATORS = ['source', 'eventTime', 'filter', 'map', 'keyBy', 'window', 'sink'] as const
 const LATER_OPERATORS = [
-  'union', 'connect', 'flatMap', 'process', 'deduplicate', 'join', 'windowJoin', 'intervalJoin', 'temporalJoin', 'asOfJoin', 'broadcast',
-  'cep', 'match', 'sideOutput', 'reduce', 'topN', 'sql',
+  'union',
+  'connect',
+  'flatMap',
+  'process',
+  'deduplicate',
+  'join',
+  'windowJoin',
+  'intervalJoin',
+  'temporalJoin',
+  'asOfJoin',
+  'broadcast',
+  'cep',
+  'match',
+  'sideOutput',
+  'reduce',
+  'topN',
+  'sql',
 ]
 const WATERMARKS = ['monotonous', 'boundedOutOfOrderness'] as const
 const LATER_WATERMARKS = ['punctuated', 'timeLag', 'percentile', 'predicted', 'manual', 'custom']
@@ -31,7 +46,11 @@ const LATER_WATERMARKS = ['punctuated', 'timeLag', 'percentile', 'predicted', 'm
 /** Checks the shape of a whole plan. */
 export function parsePlan(input: unknown): Plan {
   if (typeof input === 'string') {
-    throw planError('PLAN_TYPE', 'the plan', { found: input, wanted: 'an object', remedy: 'parse the text first: loadPlan(JSON.parse(text))' })
+    throw planError('PLAN_TYPE', 'the plan', {
+      found: input,
+      wanted: 'an object',
+      remedy: 'parse the text first: loadPlan(JSON.parse(text))',
+    })
   }
   const fields = new Fields(input, '', null, 'a plan: {"millrace": 1, "name", "operators"}')
   const version = fields.required('millrace', `the version of the format, ${PLAN_VERSION}`)
@@ -67,7 +86,7 @@ export function uidDuplicate(uid: string, path: string, owner: string): Error {
 export function parseOperator(input: unknown, path: string): OperatorSpec {
   const fields = new Fields(input, path, null, 'an operator: {"uid", "op", …}')
   const op = fields.word('op', 'OPERATOR_UNKNOWN', OPERATORS, LATER_OPERATORS)
-  return Object.freeze(parseKnown(op, fields))
+  return bare(parseKnown(op, fields))
 }
 
 function parseKnown(op: (typeof OPERATORS)[number], fields: Fields): OperatorSpec {
@@ -102,7 +121,11 @@ function parseInputs(fields: Fields): readonly [string] {
   const inputs = fields.array('inputs', 'an array with the uid of the operator that is read')
   const path = fields.at('inputs')
   if (inputs.length > 1) {
-    throw planError('PLAN_UNSUPPORTED', path, { found: inputs, wanted: 'one input', remedy: 'operators with several inputs (unions, joins) are not supported yet' })
+    throw planError('PLAN_UNSUPPORTED', path, {
+      found: inputs,
+      wanted: 'one input',
+      remedy: 'operators with several inputs (unions, joins) are not supported yet',
+    })
   }
   return Object.freeze([nameOf(inputs[0], `${path}[0]`, 'the uid of the operator that is read')] as const)
 }
@@ -122,11 +145,16 @@ function parseSchema(fields: Fields): Readonly<Record<string, ColumnType>> {
 function parseEventTime(fields: Fields): EventTimeSpec {
   fields.allow(['uid', 'op', 'inputs', 'column', 'watermark'])
   const column = fields.name('column', 'the column with the event time')
-  return { uid: parseUid(fields), op: 'eventTime', inputs: parseInputs(fields), column, watermark: Object.freeze(parseWatermark(fields)) }
+  return { uid: parseUid(fields), op: 'eventTime', inputs: parseInputs(fields), column, watermark: bare(parseWatermark(fields)) }
 }
 
 function parseWatermark(outer: Fields): WatermarkSpec {
-  const fields = new Fields(outer.required('watermark', 'a watermark strategy'), outer.at('watermark'), null, 'a watermark strategy: {"kind", …}')
+  const fields = new Fields(
+    outer.required('watermark', 'a watermark strategy'),
+    outer.at('watermark'),
+    null,
+    'a watermark strategy: {"kind", …}',
+  )
   const kind = fields.word('kind', 'WATERMARK_UNKNOWN', WATERMARKS, LATER_WATERMARKS)
   const common = ['kind', 'idleAfterMs', 'everyRecords']
   fields.allow(kind === 'boundedOutOfOrderness' ? [...common, 'delayMs'] : common)
@@ -138,7 +166,14 @@ function parseWatermark(outer: Fields): WatermarkSpec {
     whenAbsent: EVERY_RECORDS_DEFAULT,
   })
   const idle = fields.has('idleAfterMs')
-    ? { idleAfterMs: fields.integer('idleAfterMs', { code: 'DURATION_INVALID', wanted: 'a positive integer of milliseconds', least: 1, most: DURATION_MS_MAX }) }
+    ? {
+        idleAfterMs: fields.integer('idleAfterMs', {
+          code: 'DURATION_INVALID',
+          wanted: 'a positive integer of milliseconds',
+          least: 1,
+          most: DURATION_MS_MAX,
+        }),
+      }
     : {}
   if (kind === 'monotonous') return { kind, ...idle, everyRecords }
   const delayMs = fields.integer('delayMs', {
@@ -158,7 +193,7 @@ function parseFilter(fields: Fields): FilterSpec {
   if (typeof where === 'object' && where !== null && Object.hasOwn(where, 'function')) {
     const ref = new Fields(where, fields.at('where'), ['function'])
     requireTrue(ref, 'function')
-    return { uid, op: 'filter', inputs, where: Object.freeze({ function: true }) }
+    return { uid, op: 'filter', inputs, where: bare({ function: true }) }
   }
   // The expression is checked, and replaced by the checked copy, once the schema of its rows is known.
   return { uid, op: 'filter', inputs, where: where as FilterSpec['where'] }
@@ -183,13 +218,22 @@ function parseMap(fields: Fields): MapSpec {
 }
 
 function mapInvalid(fields: Fields, found: string): Error {
-  return planError('MAP_INVALID', fields.path, { found, wanted: 'either columns with an expression each, or a function with a schema' }, true)
+  return planError(
+    'MAP_INVALID',
+    fields.path,
+    { found, wanted: 'either columns with an expression each, or a function with a schema' },
+    true,
+  )
 }
 
 function requireTrue(fields: Fields, name: string): void {
   const value = fields.optional(name)
   if (value !== true) {
-    throw planError('PLAN_TYPE', fields.at(name), { found: value, wanted: 'true', remedy: 'functions are not part of a plan; they are kept beside it by uid' })
+    throw planError('PLAN_TYPE', fields.at(name), {
+      found: value,
+      wanted: 'true',
+      remedy: 'functions are not part of a plan; they are kept beside it by uid',
+    })
   }
 }
 
@@ -201,14 +245,20 @@ function parseKeyBy(fields: Fields): KeyBySpec {
   if (list.length === 0 || list.length > KEYS_MAX) throw planError('KEYS_INVALID', path, { found: list, wanted })
   const columns = Array.from(list, (name, index) => nameOf(name, `${path}[${index}]`, 'the name of a column'))
   columns.forEach((name, index) => {
-    if (columns.indexOf(name) < index) throw planError('KEYS_INVALID', `${path}[${index}]`, { found: name, wanted: 'every key column once' })
+    if (columns.indexOf(name) < index)
+      throw planError('KEYS_INVALID', `${path}[${index}]`, { found: name, wanted: 'every key column once' })
   })
   return { uid: parseUid(fields), op: 'keyBy', inputs: parseInputs(fields), columns: Object.freeze(columns) }
 }
 
 function parseSink(fields: Fields): SinkSpec {
   fields.allow(['uid', 'op', 'inputs', 'name'])
-  return { uid: parseUid(fields), op: 'sink', inputs: parseInputs(fields), name: fields.name('name', 'the name under which the sink is bound at start') }
+  return {
+    uid: parseUid(fields),
+    op: 'sink',
+    inputs: parseInputs(fields),
+    name: fields.name('name', 'the name under which the sink is bound at start'),
+  }
 }
 
 /** The error for an input that does not exist. */

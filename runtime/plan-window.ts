@@ -7,7 +7,7 @@
  */
 
 import { DURATION_MS_MAX } from './duration.ts'
-import { Fields, namedRecord } from './plan-fields.ts'
+import { bare, Fields, namedRecord } from './plan-fields.ts'
 import { field, planError } from './plan-problem.ts'
 import type { AggregateFunction, AggregateSpec, LatePolicy, WindowShape, WindowSpec } from './plan-spec.ts'
 import { checkColumnName } from './schema.ts'
@@ -20,14 +20,39 @@ export const ALLOWED_LATENESS_MS_DEFAULT = 0
 
 const WINDOWS = ['tumbling', 'sliding'] as const
 const LATER_WINDOWS = [
-  'session', 'cumulate', 'countTumbling', 'countSliding', 'global', 'calendar', 'tradingDay', 'intervals', 'around', 'stateWindow', 'custom',
+  'session',
+  'cumulate',
+  'countTumbling',
+  'countSliding',
+  'global',
+  'calendar',
+  'tradingDay',
+  'intervals',
+  'around',
+  'stateWindow',
+  'custom',
 ]
 const FUNCTIONS: readonly AggregateFunction[] = ['count', 'sum', 'min', 'max', 'mean', 'variance', 'stddev', 'first', 'last']
-const LATER_FUNCTIONS = ['median', 'percentile', 'quantile', 'distinctCount', 'topK', 'mode', 'collect', 'histogram', 'minBy', 'maxBy', 'covariance', 'correlation']
+const LATER_FUNCTIONS = [
+  'median',
+  'percentile',
+  'quantile',
+  'distinctCount',
+  'topK',
+  'mode',
+  'collect',
+  'histogram',
+  'minBy',
+  'maxBy',
+  'covariance',
+  'correlation',
+]
 const LATE = ['drop', 'fail', 'sideOutput'] as const
 
 export function parseWindow(fields: Fields): Pick<WindowSpec, 'window' | 'allowedLatenessMs' | 'late' | 'aggregates'> {
-  const window = Object.freeze(parseShape(new Fields(fields.required('window', 'a window'), fields.at('window'), null, 'a window: {"kind", "sizeMs", …}')))
+  const window = bare(
+    parseShape(new Fields(fields.required('window', 'a window'), fields.at('window'), null, 'a window: {"kind", "sizeMs", …}')),
+  )
   const allowedLatenessMs = fields.integer('allowedLatenessMs', {
     code: 'LATENESS_INVALID',
     wanted: 'a non-negative integer of milliseconds',
@@ -35,7 +60,7 @@ export function parseWindow(fields: Fields): Pick<WindowSpec, 'window' | 'allowe
     most: DURATION_MS_MAX,
     whenAbsent: ALLOWED_LATENESS_MS_DEFAULT,
   })
-  return { window, allowedLatenessMs, late: Object.freeze(parseLate(fields)), aggregates: parseAggregates(fields) }
+  return { window, allowedLatenessMs, late: bare(parseLate(fields)), aggregates: parseAggregates(fields) }
 }
 
 function parseShape(fields: Fields): WindowShape {
@@ -75,10 +100,17 @@ function greatestCommonDivisor(a: number, b: number): number {
 
 function parseLate(outer: Fields): LatePolicy {
   if (!outer.has('late')) return { kind: 'drop' }
-  const fields = new Fields(outer.optional('late'), outer.at('late'), null, 'a policy: {"kind": "drop"}, {"kind": "fail"} or {"kind": "sideOutput", "name"}')
+  const fields = new Fields(
+    outer.optional('late'),
+    outer.at('late'),
+    null,
+    'a policy: {"kind": "drop"}, {"kind": "fail"} or {"kind": "sideOutput", "name"}',
+  )
   const kind = fields.word('kind', 'LATE_POLICY_UNKNOWN', LATE)
   fields.allow(kind === 'sideOutput' ? ['kind', 'name'] : ['kind'])
-  return kind === 'sideOutput' ? { kind, name: fields.name('name', 'the name under which the sink for late rows is bound at start') } : { kind }
+  return kind === 'sideOutput'
+    ? { kind, name: fields.name('name', 'the name under which the sink for late rows is bound at start') }
+    : { kind }
 }
 
 function parseAggregates(outer: Fields): Readonly<Record<string, AggregateSpec>> {
@@ -101,7 +133,7 @@ function parseAggregate(name: string, input: unknown, path: string): AggregateSp
   const options = fn === 'sum' ? ['compensated'] : fn === 'variance' || fn === 'stddev' ? ['population'] : []
   fields.allow(['fn', 'column', ...options])
   const column = fn === 'count' && !fields.has('column') ? undefined : fields.name('column', `the column of ${fn}`)
-  return Object.freeze({
+  return bare({
     fn,
     ...(column === undefined ? {} : { column }),
     // An option that is off is left out, so that writing it down changes neither plan nor fingerprint.

@@ -8,6 +8,7 @@
 
 import { type AnalyzedPlan, analyze, type JobFunctions } from './plan-analysis.ts'
 import { planError } from './plan-problem.ts'
+import { isFunctionRef } from './plan-derive.ts'
 import { explainAnalyzed, type Explanation } from './plan-explain.ts'
 import { parsePlan } from './plan-validation.ts'
 import type { Plan } from './plan-spec.ts'
@@ -52,7 +53,7 @@ export function explain(plan: Plan): Explanation {
 
 function requireFunctions(plan: Plan, functions: JobFunctions): void {
   plan.operators.forEach((operator, index) => {
-    const isFunction = (operator.op === 'filter' && 'function' in operator.where) || (operator.op === 'map' && operator.function === true)
+    const isFunction = (operator.op === 'filter' && isFunctionRef(operator.where)) || (operator.op === 'map' && operator.function === true)
     if (!isFunction || functions.has(operator.uid)) return
     throw planError('FUNCTION_MISSING', `operators[${index}]`, {
       found: operator.uid,

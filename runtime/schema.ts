@@ -96,9 +96,16 @@ export function schema<const D extends Readonly<Record<string, ColumnSpec>>>(
   declaration: D,
 ): Schema<{ readonly [N in keyof D]: D[N]['type'] }> {
   if (typeof declaration !== 'object' || declaration === null) {
-    throw planError('PLAN_TYPE', 'schema', { found: declaration, wanted: 'an object of columns', remedy: 'write schema({ at: timestamp() })' })
+    throw planError('PLAN_TYPE', 'schema', {
+      found: declaration,
+      wanted: 'an object of columns',
+      remedy: 'write schema({ at: timestamp() })',
+    })
   }
-  const columns = Object.entries(declaration).map(([name, spec]: [string, ColumnSpec | undefined]) => ({ name, type: checkedType(spec?.type, `schema.${name}`) }))
+  const columns = Object.entries(declaration).map(([name, spec]: [string, ColumnSpec | undefined]) => ({
+    name,
+    type: checkedType(spec?.type, `schema.${name}`),
+  }))
   return schemaOf(columns, 'schema')
 }
 
@@ -110,7 +117,12 @@ export function schema<const D extends Readonly<Record<string, ColumnSpec>>>(
  */
 export function schemaOf<C extends ColumnTypes = ColumnTypes>(columns: readonly ColumnDefinition[], path = 'schema'): Schema<C> {
   if (columns.length === 0) {
-    throw planError('SCHEMA_EMPTY', path, { found: 'no column', wanted: 'at least one column', remedy: 'declare the columns that are read' }, true)
+    throw planError(
+      'SCHEMA_EMPTY',
+      path,
+      { found: 'no column', wanted: 'at least one column', remedy: 'declare the columns that are read' },
+      true,
+    )
   }
   if (columns.length > SCHEMA_COLUMNS_MAX) {
     throw planError('COLUMNS_TOO_MANY', path, {
@@ -192,6 +204,9 @@ export function isNumericType(type: ColumnType): boolean {
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, 12).map((name) => JSON.stringify(name)).join(', ')
+  const shown = names
+    .slice(0, 12)
+    .map((name) => JSON.stringify(name))
+    .join(', ')
   return names.length > 12 ? `${shown} and ${names.length - 12} more` : shown
 }

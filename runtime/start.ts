@@ -88,7 +88,7 @@ export interface Run {
 const DEFAULTS = { everyMs: 10_000, keyGroupCount: 128, memoryBytesMax: 1 << 30, batchRows: 4096, ringSlots: 64, tolerableFailures: 3 }
 const DEAD_LETTER_SAMPLES = 100
 
-let hasWarned = false
+const warned = new Set<string>()
 
 /**
  * Starts a job.
@@ -125,13 +125,13 @@ export async function start(job: Job, options: StartOptions): Promise<Run> {
 
   const opened: (() => Promise<unknown>)[] = []
   try {
-    const recovery = options.checkpoints === undefined ? null : await openStore(graph, options.checkpoints, settings.keyGroupCount, opened)
+    const recovery = options.checkpoints === undefined ? null : await openStore(graph, options.checkpoints, settings.keyGroupCount, opened, (message) => warn(options, message))
     const manifest = recovery?.recovered?.manifest ?? null
     const host = await makeHost(options, clock)
     opened.push(() => host.close())
     return await assemble({ graph, options, settings, clock, host, recovery, manifest, opened })
   } catch (error) {
-    for (const close of opened.reverse()) await close().catch(() => {})
+    for (const close of opened.toReversed()) await close().catch(() => {})
     throw error
   }
 }
@@ -293,7 +293,13 @@ function reporter(counts: IntakeCounts, deadLetters: { readonly samples: DeadLet
   }
 }
 
-async function openStore(graph: JobGraph, options: CheckpointOptions, keyGroupCount: number, opened: (() => Promise<unknown>)[]): Promise<Recovery> {
+async function openStore(
+  graph: JobGraph,
+  options: CheckpointOptions,
+  keyGroupCount: number,
+  opened: (() => Promise<unknown>)[],
+  warning: (message: string) => void,
+): Promise<Recovery> {
   const session = await options.store.open(graph.plan.name)
   opened.push(() => session.close())
   const planFingerprint = await fingerprint(graph.plan)
@@ -302,6 +308,9 @@ async function openStore(graph: JobGraph, options: CheckpointOptions, keyGroupCo
     throw new JobStateError('CHECKPOINT_EXISTS', `The store already has checkpoints of ${graph.plan.name}; resume from them, or use an empty store`)
   }
   const recovered = await recover(session, { jobName: graph.plan.name, planFingerprint, keyGroupCount })
+  for (const { generation, error } of recovered?.skipped ?? []) {
+    warning(`Checkpoint ${generation.checkpointId} is damaged and was passed over (${error.message}); going on from checkpoint ${recovered!.generation.checkpointId}`)
+  }
   if (recovered === null && resume === 'always') {
     throw new JobStateError('CHECKPOINT_MISSING', `There is no checkpoint of ${graph.plan.name} to resume from; start without resuming, or name the store that has it`)
   }
@@ -329,8 +338,8 @@ async function makeHost(options: StartOptions, clock: Clock): Promise<Host> {
 
 function warn(options: StartOptions, message: string): void {
   if (options.onWarning !== undefined) return options.onWarning(message)
-  if (hasWarned) return
-  hasWarned = true
+  if (warned.has(message)) return
+  warned.add(message)
   console.warn(`millrace: ${message}`)
 }
 

@@ -18,8 +18,8 @@ export interface WatermarkOptions {
 
 /** A strategy before defaults are filled in. */
 export type WatermarkDeclaration =
-  | Omit<Extract<WatermarkSpec, { kind: 'monotonous' }>, 'everyRecords'> & { readonly everyRecords?: number }
-  | Omit<Extract<WatermarkSpec, { kind: 'boundedOutOfOrderness' }>, 'everyRecords'> & { readonly everyRecords?: number }
+  | (Omit<Extract<WatermarkSpec, { kind: 'monotonous' }>, 'everyRecords'> & { readonly everyRecords?: number })
+  | (Omit<Extract<WatermarkSpec, { kind: 'boundedOutOfOrderness' }>, 'everyRecords'> & { readonly everyRecords?: number })
 
 /**
  * Records are at most `delay` behind the newest: the watermark is the largest event time less `delay` less 1 ms.

@@ -12,7 +12,7 @@ import { PART_BASIC } from "../layout";
 import { batchRows, timeOf, timesPtr, valuesPtr, valuesValidity } from "../batch/record-batch";
 import { keyRowsPtr } from "../batch/key-resolver";
 import { BASIC_BYTES, hasRows, rowBytes, ROWS_BYTES } from "../state/accumulator-row";
-import { allocate, release } from "../state/arena";
+import { allocate, bytesOf, release } from "../state/arena";
 import { keyRows } from "../state/key-table";
 import {
   createSlice, ensureTable, findSlice, isLog, lowerBound, makeCompact, makeDense, obtainRow, shouldBecomeLog, SLICE_COMPACT, SLICE_LOG,
@@ -79,7 +79,7 @@ export function configureAccumulation(): bool {
   writeConstants(constants);
   isPlain = valueCount == 1 && valueParts(0) == PART_BASIC;
   if (!configureLogs(constants, trashRow)) return false;
-  trashEntries = span == 1 ? allocate(<usize>batchRowsMax * entryBytes) : 0;
+  trashEntries = span == 1 ? allocate(bytesOf(batchRowsMax, entryBytes)) : 0;
   return span != 1 || trashEntries != 0;
 }
 
@@ -91,7 +91,7 @@ export function prepareRows(): bool {
 
 export function widenAll(): bool {
   dropMerges();
-  release(trashTable, <usize>trashRows * rowBytes);
+  release(trashTable, bytesOf(trashRows, rowBytes));
   trashTable = 0;
   trashRows = 0;
   return widenSlices();
@@ -212,9 +212,9 @@ function openSlice(index: i32, count: i32): bool {
 
 function ensureTrash(): bool {
   if (trashRows >= keyRows) return true;
-  release(trashTable, <usize>trashRows * rowBytes);
+  release(trashTable, bytesOf(trashRows, rowBytes));
   trashRows = tableRowsWanted();
-  trashTable = allocate(<usize>trashRows * rowBytes);
+  trashTable = allocate(bytesOf(trashRows, rowBytes));
   if (trashTable == 0) return false;
   memory.fill(trashTable, 0, <usize>trashRows * rowBytes);
   return true;

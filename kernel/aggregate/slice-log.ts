@@ -15,7 +15,7 @@
 import { PART_ENDS } from "../layout";
 import { tableBytesMax, valueCount, valueParts } from "../config";
 import { clearRows, rowBytes } from "../state/accumulator-row";
-import { allocate, reallocate, release } from "../state/arena";
+import { allocate, bytesOf, reallocate, release } from "../state/arena";
 import { keyRows } from "../state/key-table";
 import {
   isLog, makeDense, setCompact, SLICE_COMPACT, SLICE_KEYS, SLICE_LOG, SLICE_LOG_BYTES, SLICE_LOG_CAPACITY, SLICE_ROWS, sliceAt, sliceCount,
@@ -83,7 +83,7 @@ export function foldLog(slice: usize): bool {
   setBits(log, logEnd, entryBytes);
   const count = rankBits();
   const keys = allocate(<usize>count * 4);
-  const rows = allocate(<usize>count * rowBytes);
+  const rows = allocate(bytesOf(count, rowBytes));
   if (keys == 0 || rows == 0) return false;
   listKeys(keys);
   clearRows(rows, count);
@@ -133,7 +133,7 @@ function setBits(keys: usize, end: usize, stride: i32): void {
   for (; keys < end; keys += stride) {
     const key = load<u32>(keys);
     const byte = bits + (key >> 3);
-    store<u8>(byte, load<u8>(byte) | (1 << (key & 7)));
+    store<u8>(byte, load<u8>(byte) | <u8>(<u32>1 << (key & 7)));
   }
 }
 

@@ -104,7 +104,7 @@ function resolveTuples(from: i32, to: i32): i32 {
 function keyOfTuple(group: i32): i32 {
   const key = findKey(tuple);
   if (key >= 0) return key;
-  return <u32>group < KEY_GROUPS_MAX ? insertKey(tuple, group) : BAD_KEY;
+  return <u32>group < <u32>KEY_GROUPS_MAX ? insertKey(tuple, group) : BAD_KEY;
 }
 
 function groupOf(row: i32): i32 {

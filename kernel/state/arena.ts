@@ -40,7 +40,7 @@ export function arenaBytes(): f64 {
 /** A block of at least `bytes`, with whatever it held before; 0 when the limit is reached. */
 export function allocate(bytes: usize): usize {
   if (bytes > BLOCK_BYTES_MAX) return 0;
-  classify(bytes);
+  classify(<u32>bytes);
   const size = classBytes;
   for (let c = classNumber, last = c + REUSE_CLASSES; c <= last; c++) {
     // A block of a larger class is given back under the smaller one: it has shrunk for good, by less than half.
@@ -55,10 +55,16 @@ export function allocate(bytes: usize): usize {
   return fresh;
 }
 
+/** Bytes of `count` things; too many for any block when the product is. */
+export function bytesOf(count: i32, each: i32): usize {
+  const bytes = <u64>count * <u64>each;
+  return bytes > BLOCK_BYTES_MAX ? <usize>BLOCK_BYTES_MAX + 1 : <usize>bytes;
+}
+
 /** Gives back a block taken with `allocate(bytes)`; nothing when `ptr` is 0. */
 export function release(ptr: usize, bytes: usize): void {
   if (ptr == 0) return;
-  classify(bytes);
+  classify(<u32>bytes);
   usedBytes -= classBytes;
   store<u32>(ptr, load<u32>(heads + classNumber * 4));
   store<u32>(heads + classNumber * 4, <u32>ptr);

@@ -10,7 +10,7 @@
  */
 import { COLUMN_CODE } from "../layout";
 import { columnKind, keyColumn, keyCount } from "../config";
-import { allocate, release } from "./arena";
+import { allocate, bytesOf, release } from "./arena";
 import { disuseString, forgetProducerKeys, setStringKey, stringKey, useString } from "./dictionary";
 
 export const NULL_COMPONENT: u64 = 0x7ff800006e756c6c; // a NaN no canonical number has
@@ -114,13 +114,13 @@ export function compactKeys(kept: usize, renumbered: usize): void {
 /** Makes room for `capacity` keys, a power of two; false when memory is exhausted. */
 export function resize(capacity: i32): bool {
   if (capacity > CAPACITY_MAX) return false;
-  const tupleBytes = <usize>(keyCount << 3);
-  const newComponents = allocate(capacity * tupleBytes);
+  const tupleBytes = keyCount << 3;
+  const newComponents = allocate(bytesOf(capacity, tupleBytes));
   const newGroups = allocate(capacity * 4);
   if (newComponents == 0 || newGroups == 0) return false;
-  memory.copy(newComponents, components, keyRows * tupleBytes);
+  memory.copy(newComponents, components, bytesOf(keyRows, tupleBytes));
   memory.copy(newGroups, groups, min(keyRows, keyCapacity) * 4);
-  release(components, keyCapacity * tupleBytes);
+  release(components, bytesOf(keyCapacity, tupleBytes));
   release(groups, keyCapacity * 4);
   components = newComponents;
   groups = newGroups;

@@ -10,7 +10,7 @@
  */
 import { tableBytesMax } from "../config";
 import { addRowsBlock, clearRows, isEmptyRow, rowBytes, ROWS_BYTES, widenRows } from "./accumulator-row";
-import { allocate, reallocate, release } from "./arena";
+import { allocate, bytesOf, reallocate, release } from "./arena";
 import { keyCapacity, keyRows } from "./key-table";
 
 export const SLICE_NUMBER = 0; // f64
@@ -133,7 +133,7 @@ export function ensureTable(slice: usize): bool {
 
 /** A larger table with the old rows and empty ones after them; the old is given back. 0 when memory is exhausted. */
 export function growRows(table: usize, had: i32, wanted: i32): usize {
-  const grown = reallocate(table, <usize>had * rowBytes, <usize>had * rowBytes, <usize>wanted * rowBytes);
+  const grown = reallocate(table, bytesOf(had, rowBytes), bytesOf(had, rowBytes), bytesOf(wanted, rowBytes));
   if (grown != 0) clearRows(grown + <usize>had * rowBytes, wanted - had);
   return grown;
 }
@@ -141,7 +141,7 @@ export function growRows(table: usize, had: i32, wanted: i32): usize {
 /** The row of a key, 0 when the slice has none. Not for a slice with entries in its log. */
 export function findRow(slice: usize, key: i32): usize {
   if (!isLog(slice)) {
-    return key < load<i32>(slice + SLICE_TABLE_ROWS) ? load<u32>(slice + SLICE_TABLE) + <usize>key * rowBytes : 0;
+    return key < load<i32>(slice + SLICE_TABLE_ROWS) ? <usize>load<u32>(slice + SLICE_TABLE) + <usize>key * rowBytes : 0;
   }
   const at = compactLowerBound(slice, key);
   if (at == load<i32>(slice + SLICE_COMPACT) || load<i32>(load<u32>(slice + SLICE_KEYS) + at * 4) != key) return 0;
@@ -195,7 +195,7 @@ function growCompact(slice: usize): bool {
   const keys = reallocate(load<u32>(slice + SLICE_KEYS), had * 4, had * 4, wanted * 4);
   if (keys == 0) return false;
   store<u32>(slice + SLICE_KEYS, <u32>keys);
-  const rows = reallocate(load<u32>(slice + SLICE_ROWS), <usize>had * rowBytes, <usize>had * rowBytes, <usize>wanted * rowBytes);
+  const rows = reallocate(load<u32>(slice + SLICE_ROWS), bytesOf(had, rowBytes), bytesOf(had, rowBytes), bytesOf(wanted, rowBytes));
   if (rows == 0) return false;
   store<u32>(slice + SLICE_ROWS, <u32>rows);
   store<i32>(slice + SLICE_COMPACT_CAPACITY, wanted);
@@ -203,17 +203,17 @@ function growCompact(slice: usize): bool {
 }
 
 export function releaseTable(slice: usize): void {
-  release(load<u32>(slice + SLICE_TABLE), <usize>load<i32>(slice + SLICE_TABLE_ROWS) * rowBytes);
+  release(load<u32>(slice + SLICE_TABLE), bytesOf(load<i32>(slice + SLICE_TABLE_ROWS), rowBytes));
   store<u64>(slice + SLICE_TABLE, 0);
 }
 export function releaseSuffix(slice: usize): void {
-  release(load<u32>(slice + SLICE_SUFFIX), <usize>load<i32>(slice + SLICE_SUFFIX_ROWS) * rowBytes);
+  release(load<u32>(slice + SLICE_SUFFIX), bytesOf(load<i32>(slice + SLICE_SUFFIX_ROWS), rowBytes));
   store<u64>(slice + SLICE_SUFFIX, 0);
 }
 export function releaseCompact(slice: usize): void {
   const rows = load<i32>(slice + SLICE_COMPACT_CAPACITY);
   release(load<u32>(slice + SLICE_KEYS), rows * 4);
-  release(load<u32>(slice + SLICE_ROWS), <usize>rows * rowBytes);
+  release(load<u32>(slice + SLICE_ROWS), bytesOf(rows, rowBytes));
   store<u64>(slice + SLICE_KEYS, 0);
   store<u64>(slice + SLICE_COMPACT, 0);
 }
@@ -245,7 +245,7 @@ export function makeCompact(slice: usize): bool {
   let count = 0;
   for (let key = 0; key < tableRows; key++) if (!isEmptyRow(table + key * rowBytes)) count++;
   const keys = allocate(count * 4);
-  const rows = allocate(<usize>count * rowBytes);
+  const rows = allocate(bytesOf(count, rowBytes));
   if (keys == 0 || rows == 0) return false;
   let n = 0;
   for (let key = 0; key < tableRows; key++) {
@@ -284,10 +284,10 @@ export function widenSlices(): bool {
 function widenBlock(field: usize, rows: i32, used: i32): bool {
   const old = load<u32>(field);
   if (old == 0) return true;
-  const wide = allocate(<usize>rows * rowBytes);
+  const wide = allocate(bytesOf(rows, rowBytes));
   if (wide == 0) return false;
   widenRows(old, wide, used);
-  release(old, <usize>rows * (rowBytes - ROWS_BYTES));
+  release(old, bytesOf(rows, rowBytes - ROWS_BYTES));
   store<u32>(field, <u32>wide);
   return true;
 }

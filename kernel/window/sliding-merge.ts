@@ -11,7 +11,7 @@
  * Invariant: left[key] ⊕ right[key] has the same bits as `foldKey`. A record that changes a merged slice patches its key.
  */
 import { clearRows, rowBytes } from "../state/accumulator-row";
-import { allocate, release } from "../state/arena";
+import { allocate, bytesOf, release } from "../state/arena";
 import {
   findRow, growRows, lowerBound, releaseSuffix, SLICE_SUFFIX, SLICE_SUFFIX_ROWS, SLICE_TABLE, SLICE_TABLE_ROWS, sliceAt,
   sliceCount, sliceNumber, tableRowsWanted,
@@ -34,7 +34,7 @@ let hasPrefix = false;
 /** Forgets suffixes and prefix; they are made again for the next window. */
 export function dropMerges(): void {
   dropSuffixes();
-  release(prefixTable, <usize>prefixRows * rowBytes);
+  release(prefixTable, bytesOf(prefixRows, rowBytes));
   prefixTable = 0;
   prefixRows = 0;
   prefixChunk = NaN;
@@ -92,7 +92,7 @@ function buildSuffixes(chunk: f64, from: f64): bool {
       continue;
     }
     const rows = max(tableRows, nextRows);
-    const suffix = allocate(<usize>rows * rowBytes);
+    const suffix = allocate(bytesOf(rows, rowBytes));
     if (suffix == 0) return false;
     mergeTables(suffix, table, tableRows, next, nextRows);
     store<u32>(slice + SLICE_SUFFIX, <u32>suffix);

@@ -42,7 +42,7 @@ export function configureFiring(): bool {
 
 /** Makes room for merged rows; again after rows have become wider. */
 export function reserveMerged(): bool {
-  if (mergedBytes >= MERGED_ROWS * rowBytes) return true;
+  if (mergedBytes >= <usize>(MERGED_ROWS * rowBytes)) return true;
   release(merged, mergedBytes);
   mergedBytes = MERGED_ROWS * rowBytes;
   merged = allocate(mergedBytes);

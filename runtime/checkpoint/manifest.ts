@@ -107,7 +107,8 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
     jobName: text(fields['jobName'], 'jobName'),
     planFingerprint: text(fields['planFingerprint'], 'planFingerprint'),
     ...generation(fields, ''),
-    createdAtMs: time(fields['createdAtMs']),
+    // A clock may stand before 1970 and count in fractions: the time is only shown.
+    createdAtMs: finite(fields['createdAtMs'], 'createdAtMs'),
     keyGroupCount: integer(fields['keyGroupCount'], 'keyGroupCount', 1),
     isFinal: boolean(fields['isFinal'], 'isFinal'),
     sources: mapped(fields['sources'], 'sources', (value, path) => json(value, path, 0)),
@@ -169,7 +170,7 @@ function json(value: unknown, path: string, depth: number): unknown {
   if (depth > DEPTH_MAX) throw refused(path, `at most ${DEPTH_MAX} levels of nesting`, 'more')
   if (Array.isArray(value)) return value.map((item, index) => json(item, `${path}[${index}]`, depth + 1))
   if (typeof value === 'object' && value !== null) return mapped(value, path, (item, place) => json(item, place, depth + 1))
-  return value
+  return typeof value === 'number' ? finite(value, path) : value
 }
 
 function mapped<T>(value: unknown, path: string, of: (item: unknown, path: string) => T): Record<string, T> {
@@ -209,18 +210,13 @@ function finite(value: unknown, path: string): number {
   return value
 }
 
-/** A clock may run before 1970 and in fractions; it decides nothing. */
-function time(value: unknown): number {
-  return finite(value, 'createdAtMs')
-}
-
 function boolean(value: unknown, path: string): boolean {
   if (typeof value !== 'boolean') throw refused(path, 'true or false', value)
   return value
 }
 
 function refused(path: string, wanted: string, found: unknown): CheckpointError {
-  const shown = (typeof found === 'string' ? found : (JSON.stringify(found) ?? String(found))).slice(0, 120)
+  const shown = Array.isArray(found) ? 'a list' : typeof found === 'object' && found !== null ? 'an object' : String(found).slice(0, 120)
   const place = path === '' ? 'its top level' : path.slice(0, 200)
   return new CheckpointError('CHECKPOINT_CORRUPT', `The manifest is damaged: at ${place} there must be ${wanted}, there is ${shown}`, {
     details: { path: place, wanted, found: shown },

@@ -99,7 +99,8 @@ export class Exchange {
     this.#batch = batch
     this.#times = times
     this.recordCount += batch.rowCount
-    if (this.layout.keys.length > 0) this.#router.route(batch)
+    // One subtask and a string key: groups are only wanted for new codes, which #collectEntries finds.
+    if (this.layout.keys.length > 0 && !(this.#isStringKey && this.#lanes.length === 1)) this.#router.route(batch)
     this.#select(batch.rowCount)
     if (this.#codeColumns.length > 0) this.#collectEntries(batch)
   }
@@ -178,6 +179,7 @@ export class Exchange {
     if (dictionary !== this.#dictionary) this.#startDictionary(dictionary)
     // With one string key every code belongs to one subtask: when all were sent, there is nothing to look for.
     if (this.#isStringKey && this.#sentCount === dictionary.size) return
+    if (this.#isStringKey) this.#router.learn(dictionary)
     const isWhole = this.#lanes.length === 1 || this.layout.keys.length === 0
     for (const lane of this.#lanes) {
       if (lane.rowCount === 0) continue

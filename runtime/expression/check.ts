@@ -20,7 +20,13 @@ export type CheckedType = ColumnType | 'null'
 
 export type CheckedExpression =
   | { readonly kind: 'column'; readonly type: ColumnType; readonly isConstant: false; readonly column: string; readonly tree: Expression }
-  | { readonly kind: 'literal'; readonly type: CheckedType; readonly isConstant: true; readonly literal: Literal; readonly tree: Expression }
+  | {
+      readonly kind: 'literal'
+      readonly type: CheckedType
+      readonly isConstant: true
+      readonly literal: Literal
+      readonly tree: Expression
+    }
   | {
       readonly kind: 'call'
       readonly type: CheckedType
@@ -47,7 +53,11 @@ export function checkCondition(input: unknown, schema: Schema, path = 'expressio
     throw planError(
       'EXPRESSION_TYPE',
       path,
-      { found: `an expression of type ${checked.type}`, wanted: 'a condition (type bool)', remedy: 'compare it with something, as in col("x").gt(0)' },
+      {
+        found: `an expression of type ${checked.type}`,
+        wanted: 'a condition (type bool)',
+        remedy: 'compare it with something, as in col("x").gt(0)',
+      },
       true,
     )
   }
@@ -55,7 +65,11 @@ export function checkCondition(input: unknown, schema: Schema, path = 'expressio
 }
 
 /** As {@link checkExpression}, and refuses what has no column type (only nulls). */
-export function checkColumnExpression(input: unknown, schema: Schema, path = 'expression'): CheckedExpression & { readonly type: ColumnType } {
+export function checkColumnExpression(
+  input: unknown,
+  schema: Schema,
+  path = 'expression',
+): CheckedExpression & { readonly type: ColumnType } {
   const checked = checkExpression(input, schema, path)
   const { type } = checked
   if (type === 'null') {
@@ -131,7 +145,8 @@ function literalOf(literal: Literal, type: CheckedType): CheckedExpression {
 }
 
 function checkFunction(fn: unknown, path: string): ExpressionFunction {
-  if (typeof fn !== 'string') throw planError(fn === undefined ? 'PLAN_FIELD_MISSING' : 'PLAN_TYPE', path, { found: fn, wanted: 'the name of a function' })
+  if (typeof fn !== 'string')
+    throw planError(fn === undefined ? 'PLAN_FIELD_MISSING' : 'PLAN_TYPE', path, { found: fn, wanted: 'the name of a function' })
   if (isExpressionFunction(fn)) return fn
   if (LATER_FUNCTIONS.has(fn)) {
     throw planError('PLAN_UNSUPPORTED', path, { found: fn, wanted: 'a function of this version', remedy: `${fn} is not supported yet` })
@@ -161,7 +176,12 @@ function requireOneFamily(fn: string, args: readonly CheckedExpression[], path: 
   const families = new Set(typed.map((arg) => familyOf(arg.type as ColumnType)))
   if (families.size < 2) return
   const types = args.map((arg) => arg.type).join(', ')
-  throw planError('EXPRESSION_TYPE', path, { found: `${fn} of types ${types}`, wanted: 'arguments of one kind: numbers, strings or booleans' }, true)
+  throw planError(
+    'EXPRESSION_TYPE',
+    path,
+    { found: `${fn} of types ${types}`, wanted: 'arguments of one kind: numbers, strings or booleans' },
+    true,
+  )
 }
 
 /** The type of a result chosen among arguments: theirs if they agree; numbers that do not agree, and i32, are f64. */
@@ -182,7 +202,12 @@ function onlyFields(keys: readonly string[], known: readonly string[], path: str
   for (const key of keys) {
     if (known.includes(key)) continue
     const wanted = `only ${known.join(' and ')}`
-    throw planError('PLAN_FIELD_UNKNOWN', field(path, key), { found: `the field ${describeValue(key)}`, wanted, suggestion: suggestion(key, known) }, true)
+    throw planError(
+      'PLAN_FIELD_UNKNOWN',
+      field(path, key),
+      { found: `the field ${describeValue(key)}`, wanted, suggestion: suggestion(key, known) },
+      true,
+    )
   }
 }
 

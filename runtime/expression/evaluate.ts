@@ -17,8 +17,25 @@ import type { Expr, Expression } from './expression.ts'
 import type { Family } from './functions.ts'
 import { selectTrue, selectTrueValid } from './loops.ts'
 import {
-  arithmeticNode, binaryNode, boolColumn, type BoolNode, compareNode, constantBool, constantNumber, constantText, EXCHANGED, isNullNode, logicNode,
-  notNode, numberColumn, type NumberNode, onlyValue, plainColumn, sameNode, textColumn, unaryNode,
+  arithmeticNode,
+  binaryNode,
+  boolColumn,
+  type BoolNode,
+  compareNode,
+  constantBool,
+  constantNumber,
+  constantText,
+  EXCHANGED,
+  isNullNode,
+  logicNode,
+  notNode,
+  numberColumn,
+  type NumberNode,
+  onlyValue,
+  plainColumn,
+  sameNode,
+  textColumn,
+  unaryNode,
 } from './nodes.ts'
 import { compareTextNode, extremeTextNode, inTarget, type TextNode } from './text.ts'
 import { chooseNode, coalesceNode, codeBuffer, f64Buffer, Frame, type Node, u8Buffer } from './vector.ts'

@@ -12,10 +12,30 @@ export type Literal = number | string | boolean | null
 
 /** Functions of expressions; arguments and results in `functions.ts`. */
 export type ExpressionFunction =
-  | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
-  | 'and' | 'or' | 'not' | 'isNull'
-  | 'add' | 'sub' | 'mul' | 'div' | 'mod' | 'neg' | 'abs' | 'floor' | 'ceil' | 'round'
-  | 'least' | 'greatest' | 'coalesce' | 'if'
+  | 'eq'
+  | 'ne'
+  | 'lt'
+  | 'le'
+  | 'gt'
+  | 'ge'
+  | 'and'
+  | 'or'
+  | 'not'
+  | 'isNull'
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'mod'
+  | 'neg'
+  | 'abs'
+  | 'floor'
+  | 'ceil'
+  | 'round'
+  | 'least'
+  | 'greatest'
+  | 'coalesce'
+  | 'if'
 
 export interface ColumnExpression {
   readonly column: string
@@ -52,46 +72,92 @@ export class Expr<R extends Refs = Refs, K extends ExprKind = ExprKind> {
   }
 
   /** Equal. Null if either is null; NaN equals nothing. */
-  eq<O extends Operand>(other: O): Compared<R, K, O> { return call('eq', this, other) }
+  eq<O extends Operand>(other: O): Compared<R, K, O> {
+    return call('eq', this, other)
+  }
   /** Not equal. */
-  ne<O extends Operand>(other: O): Compared<R, K, O> { return call('ne', this, other) }
+  ne<O extends Operand>(other: O): Compared<R, K, O> {
+    return call('ne', this, other)
+  }
   /** Less than. Strings compare by code points, as their UTF-8 does. */
-  lt<O extends Operand>(other: O): Compared<R, K, O> { return call('lt', this, other) }
+  lt<O extends Operand>(other: O): Compared<R, K, O> {
+    return call('lt', this, other)
+  }
   /** Less than or equal. */
-  le<O extends Operand>(other: O): Compared<R, K, O> { return call('le', this, other) }
+  le<O extends Operand>(other: O): Compared<R, K, O> {
+    return call('le', this, other)
+  }
   /** Greater than. */
-  gt<O extends Operand>(other: O): Compared<R, K, O> { return call('gt', this, other) }
+  gt<O extends Operand>(other: O): Compared<R, K, O> {
+    return call('gt', this, other)
+  }
   /** Greater than or equal. */
-  ge<O extends Operand>(other: O): Compared<R, K, O> { return call('ge', this, other) }
+  ge<O extends Operand>(other: O): Compared<R, K, O> {
+    return call('ge', this, other)
+  }
 
   /** False if either is false, else null if either is null. */
-  and<O extends Operand>(other: O): Both<R, K, O, 'bool', 'bool'> { return call('and', this, other) }
+  and<O extends Operand>(other: O): Both<R, K, O, 'bool', 'bool'> {
+    return call('and', this, other)
+  }
   /** True if either is true, else null if either is null. */
-  or<O extends Operand>(other: O): Both<R, K, O, 'bool', 'bool'> { return call('or', this, other) }
-  not(): Expr<R | Needs<K, 'bool'>, 'bool'> { return call('not', this) }
+  or<O extends Operand>(other: O): Both<R, K, O, 'bool', 'bool'> {
+    return call('or', this, other)
+  }
+  not(): Expr<R | Needs<K, 'bool'>, 'bool'> {
+    return call('not', this)
+  }
   /** Whether the value is null; never null itself. */
-  isNull(): Expr<R, 'bool'> { return call('isNull', this) }
+  isNull(): Expr<R, 'bool'> {
+    return call('isNull', this)
+  }
 
-  add<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> { return call('add', this, other) }
-  sub<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> { return call('sub', this, other) }
-  mul<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> { return call('mul', this, other) }
+  add<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> {
+    return call('add', this, other)
+  }
+  sub<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> {
+    return call('sub', this, other)
+  }
+  mul<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> {
+    return call('mul', this, other)
+  }
   /** Division; by zero it follows IEEE 754 (an infinity or NaN). */
-  div<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> { return call('div', this, other) }
+  div<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> {
+    return call('div', this, other)
+  }
   /** Remainder with the sign of the dividend. */
-  mod<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> { return call('mod', this, other) }
-  neg(): Numeric<R, K> { return call('neg', this) }
-  abs(): Numeric<R, K> { return call('abs', this) }
-  floor(): Numeric<R, K> { return call('floor', this) }
-  ceil(): Numeric<R, K> { return call('ceil', this) }
+  mod<O extends Operand>(other: O): Both<R, K, O, 'numeric', 'f64'> {
+    return call('mod', this, other)
+  }
+  neg(): Numeric<R, K> {
+    return call('neg', this)
+  }
+  abs(): Numeric<R, K> {
+    return call('abs', this)
+  }
+  floor(): Numeric<R, K> {
+    return call('floor', this)
+  }
+  ceil(): Numeric<R, K> {
+    return call('ceil', this)
+  }
   /** To the nearest integer, halves away from zero. */
-  round(): Numeric<R, K> { return call('round', this) }
+  round(): Numeric<R, K> {
+    return call('round', this)
+  }
 
   /** The smaller; null if either is null. */
-  least<O extends Operand>(other: O): Blended<R, K, O> { return call('least', this, other) }
+  least<O extends Operand>(other: O): Blended<R, K, O> {
+    return call('least', this, other)
+  }
   /** The greater; null if either is null. */
-  greatest<O extends Operand>(other: O): Blended<R, K, O> { return call('greatest', this, other) }
+  greatest<O extends Operand>(other: O): Blended<R, K, O> {
+    return call('greatest', this, other)
+  }
   /** This value, or the other where this one is null. */
-  coalesce<O extends Operand>(other: O): Blended<R, K, O> { return call('coalesce', this, other) }
+  coalesce<O extends Operand>(other: O): Blended<R, K, O> {
+    return call('coalesce', this, other)
+  }
 }
 
 type Compared<R extends Refs, K extends ExprKind, O extends Operand> = Expr<
@@ -156,20 +222,19 @@ export type Operand = Expr | Literal
 export type OperandRefs<O> = O extends Expr<infer R> ? R : never
 
 export type OperandKind<O> =
-  O extends Expr<Refs, infer K> ? K
-  : O extends number ? 'f64'
-  : O extends string ? 'utf8'
-  : O extends boolean ? 'bool'
-  : 'null'
+  O extends Expr<Refs, infer K> ? K : O extends number ? 'f64' : O extends string ? 'utf8' : O extends boolean ? 'bool' : 'null'
 
-type FamilyOf<K> =
-  K extends 'f64' | 'i32' | 'timestamp' | 'numeric' ? 'numeric'
-  : K extends 'utf8' ? 'utf8'
-  : K extends 'bool' ? 'bool'
-  : never
+type FamilyOf<K> = K extends 'f64' | 'i32' | 'timestamp' | 'numeric'
+  ? 'numeric'
+  : K extends 'utf8'
+    ? 'utf8'
+    : K extends 'bool'
+      ? 'bool'
+      : never
 
 /** The reference that says that `K`, if it is a column, must be of the family of `Need`; never if either is not known. */
-export type Needs<K, Need> = K extends ColumnKind<infer N> ? (FamilyOf<Need> extends infer F extends string ? readonly [N, F] : never) : never
+export type Needs<K, Need> =
+  K extends ColumnKind<infer N> ? (FamilyOf<Need> extends infer F extends string ? readonly [N, F] : never) : never
 
 /** All references a schema satisfies. */
 export type AllowedRefs<C extends ColumnTypes> = {
@@ -177,21 +242,32 @@ export type AllowedRefs<C extends ColumnTypes> = {
 }[keyof C & string]
 
 /** The column type of a result. Without a schema-wide answer (two families) it is never, and the run-time check says why. */
-export type ResolveKind<C extends ColumnTypes, K> =
-  K extends ColumnType ? K
-  : K extends ColumnKind<infer N> ? (N extends keyof C ? C[N] : never)
-  : K extends BlendKind<infer A, infer B> ? Blend<ResolveKind<C, A>, ResolveKind<C, B>, A, B>
-  : never
+export type ResolveKind<C extends ColumnTypes, K> = K extends ColumnType
+  ? K
+  : K extends ColumnKind<infer N>
+    ? N extends keyof C
+      ? C[N]
+      : never
+    : K extends BlendKind<infer A, infer B>
+      ? Blend<ResolveKind<C, A>, ResolveKind<C, B>, A, B>
+      : never
 
-type Blend<A, B, RawA, RawB> =
-  RawA extends 'null' ? B
-  : RawB extends 'null' ? A
-  : [A, B] extends ['timestamp', 'timestamp'] ? 'timestamp'
-  : [FamilyOf<A>, FamilyOf<B>] extends ['numeric', 'numeric'] ? 'f64'
-  : [A] extends [B] ? A
-  : never
+type Blend<A, B, RawA, RawB> = RawA extends 'null'
+  ? B
+  : RawB extends 'null'
+    ? A
+    : [A, B] extends ['timestamp', 'timestamp']
+      ? 'timestamp'
+      : [FamilyOf<A>, FamilyOf<B>] extends ['numeric', 'numeric']
+        ? 'f64'
+        : [A] extends [B]
+          ? A
+          : never
 
 /** What `filter` accepts: an expression over existing columns whose result can be a boolean. */
-export type Condition<C extends ColumnTypes> = Expr<AllowedRefs<C>, 'bool' | 'null' | ColumnKind<BoolNames<C>> | BlendKind<unknown, unknown>>
+export type Condition<C extends ColumnTypes> = Expr<
+  AllowedRefs<C>,
+  'bool' | 'null' | ColumnKind<BoolNames<C>> | BlendKind<unknown, unknown>
+>
 
 export type BoolNames<C extends ColumnTypes> = { [N in keyof C & string]: C[N] extends 'bool' ? N : never }[keyof C & string]

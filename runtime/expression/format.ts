@@ -41,7 +41,8 @@ function format(expression: Expression, outer: number): string {
   if ('literal' in expression) return typeof expression.literal === 'string' ? quoted(expression.literal) : String(expression.literal)
   const { fn, args } = expression
   const [symbol, strength] = OPERATORS[fn] ?? ['', 0]
-  if (strength > 0) return bracketed(args.map((arg, i) => format(arg, i === 0 ? strength : strength + 1)).join(` ${symbol} `), strength, outer)
+  if (strength > 0)
+    return bracketed(args.map((arg, i) => format(arg, i === 0 ? strength : strength + 1)).join(` ${symbol} `), strength, outer)
   if (fn === 'not') {
     const inner = args[0]!
     if ('fn' in inner && inner.fn === 'isNull') return bracketed(`${format(inner.args[0]!, 5)} is not null`, 4, outer)

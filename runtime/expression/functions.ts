@@ -64,5 +64,20 @@ export function isExpressionFunction(name: string): name is ExpressionFunction {
 
 /** Names with a meaning of their own in later versions: refused as not supported yet rather than as unknown. */
 export const LATER_FUNCTIONS: ReadonlySet<string> = new Set([
-  'case', 'concat', 'lower', 'upper', 'length', 'substring', 'like', 'matches', 'in', 'between', 'power', 'sqrt', 'exp', 'ln', 'cast', 'trunc',
+  'case',
+  'concat',
+  'lower',
+  'upper',
+  'length',
+  'substring',
+  'like',
+  'matches',
+  'in',
+  'between',
+  'power',
+  'sqrt',
+  'exp',
+  'ln',
+  'cast',
+  'trunc',
 ])

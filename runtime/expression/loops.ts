@@ -57,7 +57,10 @@ function modScalar(out: F64, a: F64, b: number, count: number): void {
 }
 
 /** With a constant on the right. */
-export const SCALAR = { add: addScalar, sub: subScalar, mul: mulScalar, div: divScalar, mod: modScalar } as const satisfies Record<string, ScalarLoop>
+export const SCALAR = { add: addScalar, sub: subScalar, mul: mulScalar, div: divScalar, mod: modScalar } as const satisfies Record<
+  string,
+  ScalarLoop
+>
 
 function neg(out: F64, a: F64, count: number): void {
   for (let i = 0; i < count; i++) out[i] = -a[i]!
@@ -83,10 +86,10 @@ function round(out: F64, a: F64, count: number): void {
 export const UNARY = { neg, abs, floor, ceil, round } as const satisfies Record<string, UnaryLoop>
 
 function eq(out: U8, a: F64, b: F64, count: number): void {
-  for (let i = 0; i < count; i++) out[i] = a[i]! === b[i]! ? 1 : 0
+  for (let i = 0; i < count; i++) out[i] = a[i] === b[i] ? 1 : 0
 }
 function ne(out: U8, a: F64, b: F64, count: number): void {
-  for (let i = 0; i < count; i++) out[i] = a[i]! !== b[i]! ? 1 : 0
+  for (let i = 0; i < count; i++) out[i] = a[i] !== b[i] ? 1 : 0
 }
 function lt(out: U8, a: F64, b: F64, count: number): void {
   for (let i = 0; i < count; i++) out[i] = a[i]! < b[i]! ? 1 : 0
@@ -99,10 +102,10 @@ function le(out: U8, a: F64, b: F64, count: number): void {
 export const COMPARE = { eq, ne, lt, le } as const satisfies Record<string, CompareLoop>
 
 function eqScalar(out: U8, a: F64, b: number, count: number): void {
-  for (let i = 0; i < count; i++) out[i] = a[i]! === b ? 1 : 0
+  for (let i = 0; i < count; i++) out[i] = a[i] === b ? 1 : 0
 }
 function neScalar(out: U8, a: F64, b: number, count: number): void {
-  for (let i = 0; i < count; i++) out[i] = a[i]! !== b ? 1 : 0
+  for (let i = 0; i < count; i++) out[i] = a[i] !== b ? 1 : 0
 }
 function ltScalar(out: U8, a: F64, b: number, count: number): void {
   for (let i = 0; i < count; i++) out[i] = a[i]! < b ? 1 : 0
@@ -136,7 +139,7 @@ export function inverse(out: U8, a: U8, count: number): void {
   for (let i = 0; i < count; i++) out[i] = a[i]! ^ 1
 }
 export function same(out: U8, a: U8, b: U8, flip: number, count: number): void {
-  for (let i = 0; i < count; i++) out[i] = (a[i]! ^ b[i]! ^ 1) ^ flip
+  for (let i = 0; i < count; i++) out[i] = a[i]! ^ b[i]! ^ 1 ^ flip
 }
 
 /** Three-valued `and`: false where one is false, null where none is false and one is null. */

@@ -70,7 +70,12 @@ export function constantBool(literal: Literal): BoolNode {
 }
 
 export function constantText(literal: Literal): TextNode {
-  return constantNode(literal, codeBuffer, (frame) => frame.target.codeOf(String(literal)), (frame) => frame.target)
+  return constantNode(
+    literal,
+    codeBuffer,
+    (frame) => frame.target.codeOf(String(literal)),
+    (frame) => frame.target,
+  )
 }
 
 /** The value of a node that depends on no column, found by running it over one row. */

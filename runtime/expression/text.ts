@@ -116,9 +116,9 @@ class LiteralComparison {
         continue
       }
       const code = values[i]!
-      const known = remembered[code]!
-      if (known !== 0) out[i] = known - 1
-      else remembered[code] = (out[i] = this.#compare(dictionary.stringAt(code))) + 1
+      // 0: not known yet; else the answer plus 1.
+      if (remembered[code] === 0) remembered[code] = this.#compare(dictionary.stringAt(code)) + 1
+      out[i] = remembered[code]! - 1
     }
   }
 

@@ -93,18 +93,23 @@ function capacityFor(rowCount: number): number {
 }
 
 /** Rows where both are valid; null if all are. */
-export function validBoth(a: Uint8Array | null, b: Uint8Array | null, buffer: (rowCount: number) => Uint8Array, count: number): Uint8Array | null {
+export function validBoth(
+  a: Uint8Array | null,
+  b: Uint8Array | null,
+  buffer: (rowCount: number) => Uint8Array,
+  count: number,
+): Uint8Array | null {
   if (a === null || b === null) return a ?? b
   const out = buffer(count)
   both(out, a, b, count)
   return out
 }
 
-/** A node that is the same value in every row. `fill` writes a value that is not null. */
+/** A node that is the same value in every row. `numberOf` gives what stands for it in the array. */
 export function constantNode<V extends ColumnValues>(
   constant: Literal,
   create: (length: number) => V,
-  valueOf: (frame: Frame) => number,
+  numberOf: (frame: Frame) => number,
   dictionaryOf: (frame: Frame) => Dictionary | null = () => null,
 ): Node<V> {
   let values = create(0)
@@ -113,7 +118,7 @@ export function constantNode<V extends ColumnValues>(
   return {
     constant,
     run(frame) {
-      const value = constant === null ? 0 : valueOf(frame)
+      const value = constant === null ? 0 : numberOf(frame)
       if (values.length < frame.rowCount) {
         values = create(capacityFor(frame.rowCount))
         filled = null
@@ -122,13 +127,22 @@ export function constantNode<V extends ColumnValues>(
         values.fill(value)
         filled = value
       }
-      return { values, validity: constant === null ? nulls(frame.rowCount) : null, dictionary: constant === null ? null : dictionaryOf(frame) }
+      return {
+        values,
+        validity: constant === null ? nulls(frame.rowCount) : null,
+        dictionary: constant === null ? null : dictionaryOf(frame),
+      }
     },
   }
 }
 
 /** Takes `a` where the condition is true, else `b`. */
-export function chooseNode<V extends ColumnValues>(condition: Node<Uint8Array>, a: Node<V>, b: Node<V>, create: (length: number) => V): Node<V> {
+export function chooseNode<V extends ColumnValues>(
+  condition: Node<Uint8Array>,
+  a: Node<V>,
+  b: Node<V>,
+  create: (length: number) => V,
+): Node<V> {
   const buffer = growing(create)
   const valid = growing(u8Buffer)
   return {

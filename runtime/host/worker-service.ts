@@ -60,14 +60,17 @@ async function run(subtasks: readonly Subtask[], bells: readonly Doorbell[], coo
     for (let round = 0, spins = 0; round < ROUNDS_A_TURN; round++) {
       const seen = bell.counter
       let moved = false
+      let isBlocked = false
       for (let index = 0; index < subtasks.length; index++) {
         if (isEnded[index]) continue
         const state = subtasks[index]!.step()
         if (state === 'ended') isEnded[index] = true
         if (state === 'progress' || state === 'ended') moved = true
+        if (state === 'blocked') isBlocked = true
       }
+      // Blocked means that there is output to take.
+      if (moved || isBlocked) coordinator.ring()
       if (moved) {
-        coordinator.ring()
         spins = 0
       } else if (++spins > SPINS) {
         bell.wait(seen, SLEEP_MS)

@@ -96,7 +96,7 @@ export function subtaskLayout(options: LayoutOptions): SubtaskLayout {
   const outputSlotBytes = Math.max(L.resultSlotBytes(resultColumns, RESULT_ROWS_MAX), inputSlotBytes)
   const input = { offset: L.RINGS_OFFSET, slotCount: options.slotCount, slotBytes: inputSlotBytes }
   const outputOffset = (input.offset + L.ringBytes(input.slotCount, input.slotBytes) + 63) & ~63
-  const output = { offset: outputOffset, slotCount: Math.max(8, options.slotCount >> 2), slotBytes: outputSlotBytes }
+  const output = { offset: outputOffset, slotCount: options.slotCount, slotBytes: outputSlotBytes }
   const stateOffset = (output.offset + L.ringBytes(output.slotCount, output.slotBytes) + 63) & ~63
   const pagesMax = Math.min(65536, Math.floor(options.memoryBytesMax / L.PAGE_BYTES))
   if (pagesMax * L.PAGE_BYTES < stateOffset + L.PAGE_BYTES) {

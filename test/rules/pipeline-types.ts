@@ -12,7 +12,7 @@ import { boundedOutOfOrderness } from '../../runtime/watermark.ts'
 import { tumbling } from '../../runtime/window.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function same<A, B>(..._: Equal<A, B> extends true ? [] : [never]): void {}
+declare function same<A, B>(...differ: Equal<A, B> extends true ? [] : [never]): void
 
 const readings = schema({ device: utf8(), at: timestamp(), celsius: f64(), isOk: bool(), n: i32() })
 
@@ -68,7 +68,7 @@ stream.eventTime('celsius', boundedOutOfOrderness('5s'))
 // @ts-expect-error filter
 timed.filter(col('celcius').gt(-50))
 // @ts-expect-error deep in an expression
-timed.filter(col('celsius').gt(-50).and(col('celsius').add(col('celcius')).lt(2)))
+timed.filter(col('isOk').and(col('n').add(col('celcius')).lt(2)))
 // @ts-expect-error keyBy
 timed.keyBy('devise')
 // @ts-expect-error aggregate
@@ -125,7 +125,10 @@ mapped.filter(col('fahrenheit').gt(50).and(col('label').eq('a')).and(col('isWarm
 mapped.filter(col('fahrenheit').eq('hot'))
 // @ts-expect-error a misspelt column in a map
 timed.map({ fahrenheit: col('celcius').mul(1.8) })
-const byFunction = timed.map((row) => ({ key: row.device, at: row.at, double: (row.celsius ?? 0) * 2 }), schema({ key: utf8(), at: timestamp(), double: f64() }))
+const byFunction = timed.map(
+  (row) => ({ key: row.device, at: row.at, double: (row.celsius ?? 0) * 2 }),
+  schema({ key: utf8(), at: timestamp(), double: f64() }),
+)
 byFunction.keyBy('key')
 // @ts-expect-error a column that is gone
 byFunction.keyBy('device')
@@ -133,7 +136,11 @@ byFunction.keyBy('device')
 timed.map((row) => ({ key: row.celsius }), schema({ key: utf8() }))
 
 // After a window.
-const results = timed.keyBy('device', 'isOk').window(tumbling('1m')).lateTo('late').aggregate({ n: count(), max: max('celsius') })
+const results = timed
+  .keyBy('device', 'isOk')
+  .window(tumbling('1m'))
+  .lateTo('late')
+  .aggregate({ n: count(), max: max('celsius') })
 const filtered = results
   .filter(col('n').gt(1).and(col('device').ne('x')))
   .filter((row) => row.isOk && row.max > row.windowStart)

@@ -1,9 +1,34 @@
 import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../runtime/errors.ts'
 import {
-  bool, columnIndex, columnIndexes, type ColumnSpec, f64, findColumn, i32, requireColumn, schema, schemaOf, timestamp, utf8,
+  bool,
+  columnIndex,
+  columnIndexes,
+  type ColumnSpec,
+  f64,
+  findColumn,
+  i32,
+  requireColumn,
+  schema,
+  schemaOf,
+  timestamp,
+  utf8,
 } from '../../runtime/schema.ts'
 import { editDistance, suggestion } from '../../runtime/plan-problem.ts'
-import { codeOf, configErrorOf } from '../support/config-errors.ts'
+
+function configErrorOf(call: () => unknown): ConfigError | null {
+  try {
+    call()
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+  return null
+}
+
+function codeOf(call: () => unknown): string | null {
+  return configErrorOf(call)?.code ?? null
+}
 
 describe('schema', () => {
   it('columns keep the order of the declaration', () => {
@@ -47,20 +72,36 @@ describe('schema', () => {
   })
 
   it('two columns of one name are refused', () => {
-    expect(codeOf(() => schemaOf([{ name: 'a', type: 'f64' }, { name: 'a', type: 'i32' }]))).toBe('COLUMN_DUPLICATE')
+    expect(
+      codeOf(() =>
+        schemaOf([
+          { name: 'a', type: 'f64' },
+          { name: 'a', type: 'i32' },
+        ]),
+      ),
+    ).toBe('COLUMN_DUPLICATE')
   })
 
   it('an unknown column is refused with the nearest name', () => {
     const error = configErrorOf(() => requireColumn(schema({ device: utf8(), celsius: f64() }), 'celcius', 'where.column'))
     expect(error?.code).toBe('COLUMN_UNKNOWN')
-    expect(error?.message).toBe('Cannot accept where.column: found "celcius", wanted one of the columns "device", "celsius"; did you mean "celsius"?')
+    expect(error?.message).toBe(
+      'Cannot accept where.column: found "celcius", wanted one of the columns "device", "celsius"; did you mean "celsius"?',
+    )
     expect(error?.details).toMatchObject({ path: 'where.column', suggestion: 'celsius' })
   })
 })
 
 describe('suggestions', () => {
   it('edit distance counts insertions, deletions, substitutions and exchanges', () => {
-    for (const [a, b, distance] of [['', '', 0], ['a', '', 1], ['kitten', 'sitting', 3], ['tumbling', 'tumblign', 1], ['ab', 'ba', 1], ['abc', 'abc', 0]] as const) {
+    for (const [a, b, distance] of [
+      ['', '', 0],
+      ['a', '', 1],
+      ['kitten', 'sitting', 3],
+      ['tumbling', 'tumblign', 1],
+      ['ab', 'ba', 1],
+      ['abc', 'abc', 0],
+    ] as const) {
       expect(editDistance(a, b)).toBe(distance)
       expect(editDistance(b, a)).toBe(distance)
     }

@@ -1,0 +1,54 @@
+/**
+ * Finds the material that lies beside the repository: conformance cases and real data with golden results.
+ *
+ * Before: `../shared`, or the folder that MILLRACE_SHARED names. After: the tests that read it.
+ * The package never needs it. Where it is absent, its suites are replaced by one test that says so, and a line on the console.
+ *
+ * Invariant: no other file knows where the folder is.
+ */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import { describe, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const directory = resolve(root, process.env['MILLRACE_SHARED'] ?? '../shared')
+
+/** Whether the material is there. */
+export const isSharedThere = existsSync(directory)
+
+/** Path of a file or folder of it. */
+export function sharedPath(...parts: readonly string[]): string {
+  return resolve(directory, ...parts)
+}
+
+/** A folder of it, or null when that one is absent. */
+export function sharedFolder(name: string): string | null {
+  const path = sharedPath(name)
+  return existsSync(path) ? path : null
+}
+
+/** Rows of one of its CSV files (plain or gzip, no quoted fields with commas) as objects of texts. */
+export function sharedTable(...parts: readonly string[]): Record<string, string>[] {
+  const bytes = readFileSync(sharedPath(...parts))
+  const text = (parts.at(-1)!.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8')
+  const [header, ...lines] = text.trimEnd().split(/\r?\n/)
+  const names = header!.split(',')
+  return lines.map((line) => {
+    const fields = line.split(',')
+    return Object.fromEntries(names.map((name, index) => [name, fields[index] ?? '']))
+  })
+}
+
+/** Registers the tests of a suite that needs the material; without it one test that names what was not run. */
+export function sharedDescribe(name: string, register: () => void): void {
+  if (isSharedThere) {
+    describe(name, register)
+    return
+  }
+  test(`../shared is absent: ${name} not run`, () => {
+    console.warn(`../shared is absent: ${name} not run; put it beside the repository, or name its folder in MILLRACE_SHARED`)
+  })
+}

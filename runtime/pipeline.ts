@@ -136,9 +136,16 @@ abstract class Stage<C extends ColumnTypes, R, S extends RowTypes, K extends Row
 
   /** Ends a branch; where the rows go is bound at start, by the name. */
   sink<const N extends string>(name: N, options: StepOptions = {}): Job<S, Flat<K & { readonly [P in N]: R }>> {
-    this.declaration.add({ op: 'sink', inputs: [this.uid], name }, { uid: options.uid, derived: typeof name === 'string' ? name : 'sink' })
-    const { plan, functions } = this.declaration.complete()
-    return new Job(loadPlan(plan, functions), functions)
+    const rule = { uid: options.uid, derived: typeof name === 'string' ? name : 'sink' }
+    const uid = this.declaration.add({ op: 'sink', inputs: [this.uid], name }, rule)
+    try {
+      const { plan, functions } = this.declaration.complete()
+      return new Job(loadPlan(plan, functions), functions)
+    } catch (error) {
+      // Only here are outputs compared with each other: a refused sink must not spoil the sinks after it.
+      this.declaration.remove(uid)
+      throw error
+    }
   }
 }
 

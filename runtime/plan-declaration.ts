@@ -61,6 +61,12 @@ export class Declaration {
     return spec.uid
   }
 
+  /** Takes back an operator that nothing reads. */
+  remove(uid: string): void {
+    this.#operators.delete(uid)
+    this.#functions.delete(uid)
+  }
+
   /** The plan of all operators that lead to a sink so far, and their functions. */
   complete(): { readonly plan: Plan; readonly functions: ReadonlyMap<string, RowFunction> } {
     const used = new Set<string>()

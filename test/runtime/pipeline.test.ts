@@ -117,6 +117,13 @@ describe('the fluent API', () => {
     expect(() => one.and(two)).toThrow(TypeError)
   })
 
+  it('a refused sink does not spoil the sinks after it', () => {
+    const stream = timed()
+    stream.sink('a')
+    expect(errorOf(() => stream.sink('a')).code).toBe('SINK_DUPLICATE')
+    expect(uidsOf(stream.sink('b'))).toEqual(['readings', 'time', 'a', 'b'])
+  })
+
   it('windows, watermarks and aggregates say all they can', () => {
     const job = pipeline('all')
       .source('s', READINGS)

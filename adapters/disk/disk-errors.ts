@@ -32,11 +32,6 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
-/** A short write that never comes to an end is a full disk which does not say so. */
-export class ShortWriteError extends Error {
-  readonly code = 'ENOSPC'
-}
-
 /** The error for a write that failed. `action` completes "Cannot …". */
 export function writeError(error: unknown, action: string, directory: string): MillraceError {
   if (error instanceof MillraceError) return error

@@ -9,6 +9,7 @@
  */
 
 import { constants } from 'node:fs'
+import { join } from 'node:path'
 import { link, lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 
 /** A file that was just created, open for writing. */
@@ -102,6 +103,34 @@ export const nodeFileSystem: DiskFileSystem = {
   link,
   unlink,
   removeDirectory: (path) => rmdir(path),
+}
+
+/** Creates a file with all of `bytes` in it, on the disk. On failure nothing is left under that name, as far as the disk permits. */
+export async function writeWhole(fs: DiskFileSystem, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await fs.createFile(path)
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      const count = await file.write(bytes.subarray(at))
+      if (!(count > 0 && count <= bytes.length - at)) throw withCode('ENOSPC', `${count} of ${bytes.length - at} bytes were written to ${path}`)
+      at += count
+    }
+    await file.sync()
+    await file.close()
+  } catch (error) {
+    await file.close().catch(() => {})
+    await fs.unlink(path).catch(() => {})
+    throw error
+  }
+}
+
+/** Removes a directory and what is in it, following no link. */
+export async function removeTree(fs: DiskFileSystem, path: string): Promise<void> {
+  for (const name of await fs.readDirectory(path)) {
+    const inner = join(path, name)
+    if (await fs.isDirectory(inner)) await removeTree(fs, inner)
+    else await fs.unlink(inner)
+  }
+  await fs.removeDirectory(path)
 }
 
 function withCode(code: string, message: string): Error {

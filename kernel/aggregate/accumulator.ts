@@ -101,33 +101,63 @@ function mergeCounts(into: usize, a: usize, b: usize, count: i32): void {
 
 /** Writes the result of one aggregate for `count` rows: values and validity. NaN is written as one pattern on all machines. */
 export function writeResults(fn: i32, value: i32, rows: usize, count: i32, out: usize, validity: usize): void {
-  const end = rows + (<usize>count << 2);
-  if (fn == FN_COUNT || fn == FN_COUNT_ROWS) {
+  if (fn == FN_COUNT_ROWS) {
+    gatherColumn(rows, count, countOffset, out);
     memory.fill(validity, 1, count);
-    const at = fn == FN_COUNT_ROWS ? countOffset : basicOffset(value) + 8;
-    for (; rows < end; rows += 4, out += 8) store<f64>(out, load<f64>(load<u32>(rows) + at));
     return;
   }
-  const offset = fn == FN_FIRST || fn == FN_LAST ? endsOffset(value) : basicOffset(value);
   const basic = basicOffset(value);
-  if (fn == FN_SUM) {
-    for (; rows < end; rows += 4, out += 8, validity++) writeResult(out, validity, load<f64>(load<u32>(rows) + basic), load<f64>(load<u32>(rows) + basic, 8));
-  } else if (fn == FN_MIN || fn == FN_MAX) {
-    for (; rows < end; rows += 4, out += 8, validity++) {
-      const row = <usize>load<u32>(rows) + basic;
-      const low = load<f64>(row, 16);
-      const negatedHigh = load<f64>(row, 24);
-      const result = fn == FN_MIN ? low : -negatedHigh;
-      writeResult(out, validity, low == Infinity && negatedHigh == Infinity ? NaN : result, load<f64>(row, 8));
-    }
-  } else if (fn == FN_FIRST || fn == FN_LAST) {
-    const at = offset + (fn == FN_FIRST ? 8 : 24);
-    for (; rows < end; rows += 4, out += 8, validity++) writeResult(out, validity, load<f64>(load<u32>(rows) + at), load<f64>(load<u32>(rows) + basic, 8));
-  } else {
-    for (; rows < end; rows += 4, out += 8, validity++) {
-      const row = <usize>load<u32>(rows);
-      writeResult(out, validity, derived(fn, value, row), load<f64>(row + basic, 8) - f64(fn == FN_STDDEV_SAMPLE || fn == FN_VARIANCE_SAMPLE));
-    }
+  if (fn == FN_COUNT) gatherColumn(rows, count, basic + 8, out);
+  else if (fn == FN_SUM) gatherColumn(rows, count, basic, out);
+  else if (fn == FN_MIN || fn == FN_MAX) gatherExtremes(rows, count, basic + 16, fn == FN_MAX, out);
+  else if (fn == FN_FIRST || fn == FN_LAST) gatherColumn(rows, count, endsOffset(value) + (fn == FN_FIRST ? 8 : 24), out);
+  else for (let i = 0; i < count; i++) store<f64>(out + (i << 3), oneNaN(derived(fn, value, load<u32>(rows + (i << 2)))));
+  const isSample = fn == FN_STDDEV_SAMPLE || fn == FN_VARIANCE_SAMPLE;
+  // Without a ROWS block there has been no null in value 0, the rows' only counter.
+  if (fn == FN_COUNT || (value == 0 && !hasRows && !isSample)) memory.fill(validity, 1, count);
+  else writeValidity(rows, count, basic + 8, f64(isSample), out, validity);
+}
+
+function oneNaN(value: f64): f64 {
+  return reinterpret<f64>(value != value ? 0x7ff8000000000000 : reinterpret<u64>(value));
+}
+
+// Two rows at a time: result columns are most of the work where there are few records to a pane.
+function gatherColumn(rows: usize, count: i32, offset: i32, out: usize): void {
+  const nan = f64x2.splat(NaN);
+  const end = rows + (<usize>(count & ~1) << 2);
+  for (; rows < end; rows += 8, out += 16) {
+    const pair = v128.load64_lane(load<u32>(rows, 4) + offset, v128.load64_zero(load<u32>(rows) + offset), 1);
+    v128.store(out, v128.bitselect(pair, nan, f64x2.eq(pair, pair)));
+  }
+  if (count & 1) store<f64>(out, oneNaN(load<f64>(load<u32>(rows) + offset)));
+}
+
+// {min, −max} of +Infinity both: records there were, but NaN all.
+function gatherExtremes(rows: usize, count: i32, offset: i32, wantsMax: bool, out: usize): void {
+  const nan = f64x2.splat(NaN);
+  const infinity = f64x2.splat(Infinity);
+  const flip = wantsMax ? f64x2.splat(-0.0) : f64x2.splat(0);
+  const end = rows + (<usize>count << 2);
+  for (; rows < end; rows += 8, out += 16) {
+    const isPair = rows + 4 < end;
+    const a = v128.load(load<u32>(rows) + offset);
+    const b = v128.load(load<u32>(isPair ? rows + 4 : rows) + offset);
+    const low = v128.shuffle<f64>(a, b, 0, 2);
+    const negatedHigh = v128.shuffle<f64>(a, b, 1, 3);
+    const isNaN = v128.and(f64x2.eq(low, infinity), f64x2.eq(negatedHigh, infinity));
+    const result = v128.bitselect(nan, v128.xor(wantsMax ? negatedHigh : low, flip), isNaN);
+    if (isPair) v128.store(out, result);
+    else store<f64>(out, f64x2.extract_lane(result, 0));
+  }
+}
+
+// A result needs more than `base` values; where there are not, the value is written as 0.
+function writeValidity(rows: usize, count: i32, offset: i32, base: f64, out: usize, validity: usize): void {
+  for (let i = 0; i < count; i++) {
+    const isThere = load<f64>(load<u32>(rows + (i << 2)) + offset) > base;
+    store<u64>(out + (i << 3), isThere ? load<u64>(out + (i << 3)) : 0);
+    store<u8>(validity + i, u8(isThere));
   }
 }
 
@@ -142,13 +172,4 @@ function derived(fn: i32, value: i32, row: usize): f64 {
   const isPopulation = fn == FN_VARIANCE_POPULATION || fn == FN_STDDEV_POPULATION;
   const variance = m2 / (isPopulation ? count : count - 1);
   return fn == FN_STDDEV_SAMPLE || fn == FN_STDDEV_POPULATION ? Math.sqrt(variance) : variance;
-}
-
-// @ts-ignore: a decorator; without it asc calls this for each row
-@inline
-function writeResult(out: usize, validity: usize, result: f64, count: f64): void {
-  const isThere = count > 0;
-  const bits = result != result ? 0x7ff8000000000000 : reinterpret<u64>(result);
-  store<u64>(out, isThere ? bits : 0);
-  store<u8>(validity, u8(isThere));
 }

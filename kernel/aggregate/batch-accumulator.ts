@@ -110,24 +110,23 @@ export function accumulate(from: i32, to: i32): bool {
   return true;
 }
 
-export function isSlowRow(from: i32, row: i32): bool {
-  const index = load<u32>(indices + (row - from) * 4);
-  return index == 0 || index > <u32>width;
-}
-
 /** The next record from `row` on that was left to `addRecord`, or `to`. `from` is where the segment begins. */
 export function nextSlowRow(from: i32, row: i32, to: i32): i32 {
-  const outer = i32x4.splat(width);
-  const zero = i32x4.splat(0);
+  const limit: u32 = width;
+  const limits = i32x4.splat(width);
+  const one = i32x4.splat(1);
+  const first = indices - from * 4;
   while (row < to) {
-    if (row + 4 <= to) {
-      const four = v128.load(indices + (row - from) * 4);
-      if (!v128.any_true(v128.or(i32x4.eq(four, zero), i32x4.gt_s(four, outer)))) {
-        row += 4;
+    const at = first + (row << 2);
+    if (row + 16 <= to) {
+      const a = i32x4.max_u(i32x4.sub(v128.load(at), one), i32x4.sub(v128.load(at, 16), one));
+      const b = i32x4.max_u(i32x4.sub(v128.load(at, 32), one), i32x4.sub(v128.load(at, 48), one));
+      if (!v128.any_true(i32x4.ge_u(i32x4.max_u(a, b), limits))) {
+        row += 16;
         continue;
       }
     }
-    if (isSlowRow(from, row)) return row;
+    if (load<u32>(at) - 1 >= limit) return row;
     row++;
   }
   return to;

@@ -65,13 +65,18 @@ export function sliceIndices(times: usize, count: i32, base: f64, inverse: f64, 
 
 /** The largest of `count` u32 values. */
 export function maxOf(values: usize, count: i32): u32 {
-  let largest = i32x4.splat(0);
-  const end4 = values + (<usize>(count & ~3) << 2);
+  let a = i32x4.splat(0);
+  let b = a;
+  const end16 = values + (<usize>(count & ~15) << 2);
   const end = values + (<usize>count << 2);
-  for (; values < end4; values += 16) largest = i32x4.max_u(largest, v128.load(values));
+  for (; values < end16; values += 64) {
+    a = i32x4.max_u(a, i32x4.max_u(v128.load(values), v128.load(values, 16)));
+    b = i32x4.max_u(b, i32x4.max_u(v128.load(values, 32), v128.load(values, 48)));
+  }
+  a = i32x4.max_u(a, b);
   let result = max(
-    max<u32>(i32x4.extract_lane(largest, 0), i32x4.extract_lane(largest, 1)),
-    max<u32>(i32x4.extract_lane(largest, 2), i32x4.extract_lane(largest, 3)),
+    max<u32>(i32x4.extract_lane(a, 0), i32x4.extract_lane(a, 1)),
+    max<u32>(i32x4.extract_lane(a, 2), i32x4.extract_lane(a, 3)),
   );
   for (; values < end; values += 4) result = max<u32>(result, load<u32>(values));
   return result;

@@ -17,7 +17,7 @@
  * Invariant: a file in manifests/ is whole, and everything that it names was on the disk before it.
  */
 
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CheckpointReader, CheckpointSession, CheckpointStore } from '../runtime/checkpoint/checkpoint-store.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
@@ -94,8 +94,9 @@ export class DiskStore implements CheckpointStore {
       await claim.check()
       return new DiskSession({ fs, paths: this.#paths, claim, reader: this.#reader, certificate, published, generationsKept: this.#generationsKept })
     } catch (error) {
+      const reason = claim === null ? error : await claim.explain(error)
       await claim?.release()
-      throw writeError(error, `open the checkpoints of ${jobName}`, this.#paths.root)
+      throw writeError(reason, `open the checkpoints of ${jobName}`, this.#paths.root)
     }
   }
 
@@ -148,7 +149,7 @@ export class DiskStore implements CheckpointStore {
     }
     const copies = isBehind ? [...CERTIFICATE_NAMES.keys()] : reading.toRenew
     for (const copy of copies) {
-      const draft = `${this.#paths.work(claim.epoch)}/certificate-${copy}`
+      const draft = join(this.#paths.work(claim.epoch), `certificate-${copy}`)
       await writeWhole(fs, draft, certificateFile(certificate))
       await fs.rename(draft, this.#paths.certificate(copy))
     }

@@ -2,12 +2,12 @@
  * A job over rows that are already there: for tests and batch work. The same pipeline, the same kernel, on this thread.
  */
 
-import { start, type StartOptions } from './start.ts'
-import type { Job } from './pipeline.ts'
+import { ConfigError } from './errors.ts'
+import type { Job, SinkNames, SinkRow, SourceNames, SourceRow } from './pipeline.ts'
+import { analyzePlan } from './plan.ts'
 import { collectSink } from './sink/callback-sink.ts'
 import { rowsSource } from './source/rows-source.ts'
-import type { RowObject } from './record-batch.ts'
-import { ConfigError } from './errors.ts'
+import { type StartOptions, start } from './start.ts'
 
 export type RunOptions = Omit<StartOptions, 'sources' | 'sinks' | 'checkpoints'>
 
@@ -22,30 +22,32 @@ export type RunOptions = Omit<StartOptions, 'sources' | 'sinks' | 'checkpoints'>
  * const rows = await run(job, [{ device: 'a', at: 0, celsius: 20 }, { device: 'a', at: 61_000, celsius: 22 }])
  * ```
  */
-export async function run(job: Job, rows: readonly object[] | Readonly<Record<string, readonly object[]>>, options: RunOptions = {}): Promise<RowObject[]> {
+export async function run<J extends Job>(job: J, rows: RowsOf<J>, options: RunOptions = {}): Promise<SinkRow<J, SinkNames<J>>[]> {
   const all = await runAll(job, rows, options)
-  const names = Object.keys(all)
+  const names = Object.keys(all) as SinkNames<J>[]
   if (names.length !== 1) throw new ConfigError('SINK_AMBIGUOUS', `run returns the rows of one sink, the job has ${names.join(', ')}; use runAll`)
-  return all[names[0]!]!
+  return all[names[0]!]
 }
 
+/** What a job is run over: the rows of its one source, or rows by source name. */
+export type RowsOf<J extends Job> = readonly SourceRow<J, SourceNames<J>>[] | { readonly [Name in SourceNames<J>]: readonly SourceRow<J, Name>[] }
+
 /** The same for jobs with several sinks: rows by sink name. */
-export async function runAll(
-  job: Job,
-  rows: readonly object[] | Readonly<Record<string, readonly object[]>>,
+export async function runAll<J extends Job>(
+  job: J,
+  rows: RowsOf<J>,
   options: RunOptions = {},
-): Promise<Record<string, RowObject[]>> {
-  const { operators } = job.plan
-  const sources = operators.filter((spec) => spec.op === 'source').map((spec) => spec.uid)
-  const bySource = Array.isArray(rows) ? { [sources[0]!]: rows as readonly object[] } : (rows as Readonly<Record<string, readonly object[]>>)
-  const names = operators.flatMap((spec) => (spec.op === 'sink' ? [spec.name] : spec.op === 'window' && spec.late.kind === 'sideOutput' ? [spec.late.name] : []))
-  const sinks = Object.fromEntries(names.map((name) => [name, collectSink()]))
-  const running = await start(job, {
+): Promise<{ [Name in SinkNames<J>]: SinkRow<J, Name>[] }> {
+  const { sources, sinks } = analyzePlan(job.plan)
+  const bySource = (Array.isArray(rows) ? { [sources[0]!.uid]: rows } : rows) as Readonly<Record<string, readonly object[]>>
+  const collected = new Map(sinks.map(({ name }) => [name, collectSink()]))
+  const running = await start(job as Job, {
     host: 'inline',
     ...options,
     sources: Object.fromEntries(Object.entries(bySource).map(([name, list]) => [name, rowsSource(list)])),
-    sinks,
+    sinks: Object.fromEntries(collected),
   })
   await running.finished
-  return Object.fromEntries(Object.entries(sinks).map(([name, sink]) => [name, [...sink.rows]]))
+  // The rows have the types that the plan derives for each sink.
+  return Object.fromEntries([...collected].map(([name, sink]) => [name, [...sink.rows]])) as { [Name in SinkNames<J>]: SinkRow<J, Name>[] }
 }

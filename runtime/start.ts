@@ -26,7 +26,7 @@ import { ConfigError, JobStateError } from './errors.ts'
 import type { Host, HostStart } from './host/host.ts'
 import { InlineHost, type StepOrder } from './host/inline-host.ts'
 import { WorkerHost } from './host/worker-host.ts'
-import type { Job } from './pipeline.ts'
+import type { Job, SinkNames, SourceNames } from './pipeline.ts'
 import { fingerprint } from './plan.ts'
 import { kernelModule } from './platform/kernel-module.ts'
 import { SinkPort } from './sink/sink-port.ts'
@@ -44,11 +44,11 @@ export interface CheckpointOptions {
   readonly tolerableFailures?: number
 }
 
-export interface StartOptions {
+export interface StartOptions<J extends Job = Job> {
   /** A source for each source name of the pipeline. */
-  readonly sources: Readonly<Record<string, Source>>
+  readonly sources: { readonly [Name in SourceNames<J>]: Source }
   /** A sink for each sink name of the pipeline, those of late records included. */
-  readonly sinks: Readonly<Record<string, Sink>>
+  readonly sinks: { readonly [Name in SinkNames<J>]: Sink }
   readonly checkpoints?: CheckpointOptions
   /** Subtasks of every window operator; default 1. At most the number of key groups. */
   readonly parallelism?: number
@@ -106,7 +106,8 @@ const warned = new Set<string>()
  * await run.finished
  * ```
  */
-export async function start(job: Job, options: StartOptions): Promise<Run> {
+export async function start<J extends Job>(job: J, given: StartOptions<J>): Promise<Run> {
+  const options: StartOptions = given
   const settings = checkedSettings(options)
   const clock = options.clock ?? systemClock
   const graph = new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {

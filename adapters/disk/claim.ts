@@ -49,13 +49,29 @@ export class Claim {
     })
   }
 
-  /** Makes the own work directory and moves those of earlier owners into it: from here on they can change nothing. */
+  /** The fence, when it is what lies behind `error`; else `error` itself. */
+  async explain(error: unknown): Promise<unknown> {
+    return await this.check().then(
+      () => error,
+      (found: unknown) => (found instanceof JobStateError ? found : error),
+    )
+  }
+
+  /**
+   * Makes the own work directory and moves those of earlier owners into it: from here on they can change nothing.
+   *
+   * @throws JobStateError `JOB_FENCED`: a later owner that claimed before the directory was made could not have moved it away.
+   */
   async fenceOthers(): Promise<void> {
     const own = this.#paths.work(this.epoch)
     await this.#fs.makeDirectory(own)
+    await this.check()
     for (const name of await this.#fs.readDirectory(this.#paths.root)) {
       const epoch = workEpochOf(name)
-      if (epoch !== null && epoch < this.epoch) await this.#fs.rename(join(this.#paths.root, name), join(own, `fenced-${name}`))
+      if (epoch === null || epoch >= this.epoch) continue
+      await this.#fs.rename(join(this.#paths.root, name), join(own, `fenced-${name}`)).catch((error: unknown) => {
+        if (codeOf(error) !== 'ENOENT') throw error
+      })
     }
   }
 

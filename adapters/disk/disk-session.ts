@@ -182,21 +182,14 @@ export class DiskSession implements CheckpointSession {
 
   /** What went wrong, in our terms. Chunks of the failed checkpoint are forgotten, so that the next one writes them again. */
   async #failure(error: unknown, action: string): Promise<MillraceError> {
-    const fenced = await this.#parts.claim.check().then(
-      () => null,
-      (found: unknown) => (found instanceof JobStateError ? found : null),
-    )
-    if (fenced !== null) return fenced
-    const failure = writeError(error, action, this.#parts.paths.root)
+    const failure = writeError(await this.#parts.claim.explain(error), action, this.#parts.paths.root)
     this.#pending.clear()
-    if (failure.code === 'STORE_FULL') {
-      this.#isSwept = false
-      await this.#collect()
-    }
+    this.#isSwept = false
+    if (failure.code === 'STORE_FULL') await this.#collectChunks([]).catch(() => {})
     return failure
   }
 
-  /** Throws away manifests above the number to keep, then chunks that no manifest names. Failing here loses nothing: the next commit tries again. */
+  /** Throws away manifests above the number to keep, and their chunks. Failing here loses nothing: the next commit tries again. */
   async #collect(): Promise<void> {
     try {
       const acknowledged = this.#published.filter(({ isAcknowledged }) => isAcknowledged)
@@ -206,16 +199,21 @@ export class DiskSession implements CheckpointSession {
         await this.#discard(this.#parts.paths.manifest(entry.generation))
         this.#published.splice(this.#published.indexOf(entry), 1)
       }
-      if (this.#published.some(({ chunks }) => chunks === null)) return
-      const candidates = this.#isSwept ? dropped.flatMap(({ chunks }) => chunks ?? []) : await this.#chunksThere()
-      const named = new Set(this.#published.flatMap(({ chunks }) => chunks ?? []))
-      for (const hash of new Set(candidates)) {
-        if (!named.has(hash) && !this.#pending.has(hash)) await this.#discard(this.#parts.paths.chunk(hash))
-      }
-      this.#isSwept = true
+      await this.#collectChunks(dropped)
     } catch {
       this.#isSwept = false
     }
+  }
+
+  /** Throws away chunks that no manifest names: those of `dropped`, or of the whole directory when something may lie about. */
+  async #collectChunks(dropped: readonly Published[]): Promise<void> {
+    if (this.#published.some(({ chunks }) => chunks === null)) return
+    const candidates = this.#isSwept ? dropped.flatMap(({ chunks }) => chunks ?? []) : await this.#chunksThere()
+    const named = new Set(this.#published.flatMap(({ chunks }) => chunks ?? []))
+    for (const hash of new Set(candidates)) {
+      if (!named.has(hash) && !this.#pending.has(hash)) await this.#discard(this.#parts.paths.chunk(hash))
+    }
+    this.#isSwept = true
   }
 
   /** Through the work directory, as every change: a rename that a fenced owner cannot make. */

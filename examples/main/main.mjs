@@ -50,7 +50,7 @@ async function showAll({ records, parallelism }) {
 
   heading(2, 'Flights of three months, in the order of the timetable',
     'Event time never goes back here, so the watermark follows it closely, nothing is late, and every day',
-    'of an airport is complete as soon as the first flight of the next day has been read.')
+    'of an airport is complete soon after the first flight of the next day has been read.')
   all.push(await runFiles(flightJob(), csvFile(files.flights), ['days', 'weeks', 'late'], { parallelism }))
   flightReport({ status: all.at(-1), days: await resultRows(path('flights/days.ndjson')), weeks: await resultRows(path('flights/weeks.ndjson')) })
 
@@ -79,7 +79,7 @@ async function runFiles(job, source, sinks, { parallelism, pane = false }) {
   const run = await start(job, {
     sources: { [operators[0].uid]: source },
     sinks: Object.fromEntries(sinks.map((sink) => [sink, ndjsonFile(path(`${name}/${sink}.ndjson`), { pane: pane && sink !== 'late' })])),
-    checkpoints: { store: fileCheckpoints(path(`${name}/checkpoints`)), every: '500ms' },
+    checkpoints: { store: fileCheckpoints(path(`${name}/checkpoints`)), every: '200ms' },
     parallelism,
   })
   const status = await watch(run)

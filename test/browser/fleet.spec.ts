@@ -1,17 +1,16 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from '@playwright/test'
 import type { PageResult } from './page.ts'
 
 declare const runFleet: (host: 'workers' | 'inline', parallelism: number) => Promise<PageResult>
 
-// The same pipeline in Node, as a separate process of the built package: what the page must equal.
-async function expected(parallelism: number): Promise<{ rows: unknown[]; late: unknown[] }> {
-  const { collectSink, rowsSource, start } = await import('millrace')
-  const { fleetJob, fleetRows } = await import('../support/fleet-pipeline.ts')
-  const minutes = collectSink()
-  const late = collectSink()
-  const run = await start(fleetJob(), { sources: { readings: rowsSource(fleetRows(20_000)) }, sinks: { minutes, late }, parallelism, host: 'inline' })
-  await run.finished
-  return { rows: [...minutes.rows], late: [...late.rows] }
+const script = fileURLToPath(new URL('expected.ts', import.meta.url))
+
+/** The same pipeline in Node, in a process of its own. */
+function expected(parallelism: number): { rows: unknown[]; late: unknown[] } {
+  const output = execFileSync(process.execPath, [script, String(parallelism)], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  return JSON.parse(output) as { rows: unknown[]; late: unknown[] }
 }
 
 for (const parallelism of [1, 2]) {
@@ -20,13 +19,13 @@ for (const parallelism of [1, 2]) {
       await page.goto('/')
       await page.waitForFunction('globalThis.runFleet')
       const result = await page.evaluate(([on, at]) => runFleet(on, at), [host, parallelism] as const)
-      const { rows, late } = await expected(parallelism)
+      const { rows, late } = expected(parallelism)
       expect(result.isIsolated).toBe(true)
       expect(result.status.tier).toBe(host === 'workers' ? 'shared' : 'inline')
       expect(rows.length).toBeGreaterThan(1000)
       expect(late.length).toBeGreaterThan(0)
-      expect(result.rows).toEqual(JSON.parse(JSON.stringify(rows)))
-      expect(result.late).toEqual(JSON.parse(JSON.stringify(late)))
+      expect(result.rows).toEqual(rows)
+      expect(result.late).toEqual(late)
       expect(result.status.checkpoints.count).toBeGreaterThan(0)
       expect(result.status.recordsIn).toBe(20_000)
     })

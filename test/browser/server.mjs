@@ -18,6 +18,7 @@ const bundle = await esbuild.build({
   format: 'esm',
   outdir: '/out',
   write: false,
+  logLevel: 'error',
   conditions: ['browser'],
   alias: { '#platform': `${dist}platform-browser.js`, '#kernel': `${dist}kernel-inline.js` },
 })

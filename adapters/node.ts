@@ -2,3 +2,4 @@
 
 export { fileCheckpoints } from './disk-store.ts'
 export { csvFile, fileFor, ndjsonFile } from './file/index.ts'
+export { type GenerationReport, verify } from '../runtime/checkpoint/recovery.ts'

@@ -41,7 +41,7 @@ export let columnCount: i32 = 0;
 export let keyCount: i32 = 0;
 export let valueCount: i32 = 0;
 export let aggregateCount: i32 = 0;
-let block: usize = CONFIG_OFFSET;
+let block: usize = 0;
 
 export function columnKind(column: i32): i32 {
   return load<i32>(block + CONFIG_COLUMNS + column * CONFIG_COLUMN_BYTES);

@@ -14,7 +14,7 @@ import {
 import { configureAccumulation } from "./aggregate/batch-accumulator";
 import { foldLogs } from "./aggregate/slice-log";
 import { configureResolver } from "./batch/key-resolver";
-import { closeSlot } from "./batch/output-slot";
+import { closeSlot, resetSlots } from "./batch/output-slot";
 import { panesWritten, resetPanes } from "./batch/pane-writer";
 import { configureBatches } from "./batch/record-batch";
 import { epoch, keepConfig, pagesMax, readConfig, stateOffset } from "./config";
@@ -24,15 +24,16 @@ import { allocate, arenaBytes, beginArena } from "./state/arena";
 import { configureDictionary } from "./state/dictionary";
 import { configureKeys, keyRows } from "./state/key-table";
 import { configureCounts } from "./state/pane-counts";
-import { releaseSnapshot, snapshotBlock, snapshotSize, writeSnapshot } from "./state/snapshot";
+import { releaseSnapshot, resetSnapshot, snapshotBlock, snapshotSize, writeSnapshot } from "./state/snapshot";
 import { configureSlices as configureSliceState, sliceCount } from "./state/window-state";
 import { beginRestore, endRestore, restoreBuffer, restoreOne } from "./state-restorer";
 import { beginTime, watermarkMs } from "./time/timers";
+import { resetMerges } from "./window/sliding-merge";
 import { configureFiring } from "./window/window-firing";
 import { configureSlices as configureSliceTimes, span } from "./window/slice-assigner";
 import { beginBatch, configureOperator, continueBatch, isSuspended, lateDropped, lateUpdates, outsideCount, readDictionary, recordsIn } from "./window-operator";
 
-let failure = STATUS_CONFIG_INVALID; // STATUS_OK while the kernel is sound
+let failure = -5; // STATUS_OK while the kernel is sound; at first STATUS_CONFIG_INVALID, by value, for an import would need a start function
 let hasEnded = false;
 let barrier: f64 = 0;
 
@@ -52,6 +53,9 @@ export function configure(): i32 {
   keepConfig(config);
   configureSliceTimes();
   resetPanes();
+  resetSlots();
+  resetMerges();
+  resetSnapshot();
   if (!configureRows() || !configureDictionary() || !configureKeys() || !configureCounts()) return failure;
   if (!configureSliceState(span == 1) || !configureBatches() || !configureResolver() || !configureAccumulation()) return failure;
   if (!configureFiring() || !configureOperator()) return failure;

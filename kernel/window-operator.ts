@@ -44,7 +44,7 @@ export let lateDropped: f64 = 0;
 export let lateUpdates: f64 = 0;
 export let outsideSlow: f64 = 0;
 
-let phase = IDLE;
+let phase = 0;
 let from = 0; // segment of the batch
 let to = 0;
 let cursor = 0; // row (LATE) or index into slowRows (UPDATE) where the phase goes on
@@ -117,7 +117,9 @@ function resolveSegment(): i32 {
     to = resolveKeys(from, batchRows);
   }
   if (to < from) return STATUS_SLOT_INVALID;
-  if (to == from || !accumulate(from, to)) return STATUS_STATE_LIMIT;
+  if (to == from) return STATUS_STATE_LIMIT;
+  const status = accumulate(from, to);
+  if (status != STATUS_OK) return status;
   recordsIn += <f64>(to - from);
   cursor = from;
   slowCount = 0;

@@ -3,7 +3,6 @@
 export * from './aggregate.ts'
 export type { DeadLetter } from './batch-builder.ts'
 export type { CheckpointGeneration, CheckpointReader, CheckpointSession, CheckpointStore } from './checkpoint/checkpoint-store.ts'
-export { verify } from './checkpoint/recovery.ts'
 export { type Clock, systemClock } from './clock.ts'
 export type { CheckpointStatistics } from './coordinator/checkpoint-coordinator.ts'
 export type { JobStatus, SourceStatus, WindowStatus } from './coordinator/job-status.ts'

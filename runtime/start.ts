@@ -8,31 +8,20 @@
 
 import { platform } from '#platform'
 import type { DeadLetter } from './batch-builder.ts'
-import type { CheckpointSession, CheckpointStore } from './checkpoint/checkpoint-store.ts'
-import type { Manifest } from './checkpoint/manifest.ts'
-import { type Recovered, recover } from './checkpoint/recovery.ts'
+import type { CheckpointStore } from './checkpoint/checkpoint-store.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { CheckpointCoordinator } from './coordinator/checkpoint-coordinator.ts'
-import { Exchange } from './coordinator/exchange.ts'
-import { Intake, type IntakeCounts, type IntakeState, type TimeTrack } from './coordinator/intake.ts'
-import { type JobParts, RunningJob } from './coordinator/job.ts'
+import { type AssemblyCheckpoints, assemble } from './coordinator/assembly.ts'
 import { JobGraph } from './coordinator/job-graph.ts'
 import type { JobStatus } from './coordinator/job-status.ts'
-import { subtaskOfKeyGroup } from './coordinator/key-router.ts'
-import { Outlet } from './coordinator/outlet.ts'
-import type { RowFunction, StageReport } from './coordinator/stage.ts'
+import type { RowFunction } from './coordinator/stage.ts'
 import { type Duration, durationMs } from './duration.ts'
-import { ConfigError, JobStateError } from './errors.ts'
-import type { Host, HostStart } from './host/host.ts'
-import { InlineHost, type StepOrder } from './host/inline-host.ts'
-import { WorkerHost } from './host/worker-host.ts'
+import { ConfigError } from './errors.ts'
+import type { Host } from './host/host.ts'
+import type { StepOrder } from './host/inline-host.ts'
 import type { Job, SinkNames, SourceNames } from './pipeline.ts'
-import { fingerprint } from './plan.ts'
 import { kernelModule } from './platform/kernel-module.ts'
-import { SinkPort } from './sink/sink-port.ts'
-import type { Sink, SinkState } from './sink/sink.ts'
+import type { Sink } from './sink/sink.ts'
 import type { Source } from './source/source.ts'
-import { sectionsForSubtask } from './subtask/snapshot-chunks.ts'
 
 export interface CheckpointOptions {
   readonly store: CheckpointStore
@@ -86,7 +75,6 @@ export interface Run {
 }
 
 const DEFAULTS = { everyMs: 10_000, keyGroupCount: 128, memoryBytesMax: 1 << 30, batchRows: 4096, ringSlots: 64, tolerableFailures: 3 }
-const DEAD_LETTER_SAMPLES = 100
 
 const warned = new Set<string>()
 
@@ -110,220 +98,76 @@ export async function start<J extends Job>(job: J, given: StartOptions<J>): Prom
   const options: StartOptions = given
   const settings = checkedSettings(options)
   const clock = options.clock ?? systemClock
-  const graph = new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {
-    batchRows: settings.batchRows,
-    slotCount: settings.ringSlots,
-    memoryBytesMax: settings.memoryBytesMax,
-  })
-  checkBindings('source', graph.sources.map((source) => source.uid), options.sources)
+  const graph = await makeGraph(job, settings)
+  checkBindings(
+    'source',
+    graph.sources.map((source) => source.uid),
+    options.sources,
+  )
   checkBindings('sink', graph.sinkNames, options.sinks)
-  const isExactlyOnce = options.checkpoints !== undefined
-  for (const { uid } of graph.sources) {
-    if (isExactlyOnce && !options.sources[uid]!.isReplayable) {
-      warn(options, `Source ${uid} (${options.sources[uid]!.kind}) cannot be rewound: records between the last checkpoint and a crash are lost`)
-    }
-  }
-
   const opened: (() => Promise<unknown>)[] = []
   try {
-    const recovery = options.checkpoints === undefined ? null : await openStore(graph, options.checkpoints, settings.keyGroupCount, opened, (message) => warn(options, message))
-    const manifest = recovery?.recovered?.manifest ?? null
+    const checkpoints = options.checkpoints === undefined ? null : await recoverFrom(options.checkpoints, graph, settings, options, opened)
     const host = await makeHost(options, clock)
     opened.push(() => host.close())
-    return await assemble({ graph, options, settings, clock, host, recovery, manifest, opened })
+    const running = await assemble({
+      graph,
+      sources: options.sources,
+      sinks: options.sinks,
+      ...settings,
+      isOrdered: options.ordered ?? true,
+      clock,
+      host,
+      taskOrder: options.scheduler ?? ((count) => Array.from({ length: count }, (_, index) => index)),
+      onDeadLetter: options.onDeadLetter,
+      checkpoints,
+      opened,
+    })
+    return {
+      finished: running.finished,
+      status: () => running.status(),
+      checkpoint: () => running.checkpoint(),
+      stop: () => running.stop(),
+    }
   } catch (error) {
     for (const close of opened.toReversed()) await close().catch(() => {})
     throw error
   }
 }
 
-interface Assembly {
-  readonly graph: JobGraph
-  readonly options: StartOptions
-  readonly settings: Settings
-  readonly clock: Clock
-  readonly host: Host
-  readonly recovery: Recovery | null
-  readonly manifest: Manifest | null
-  readonly opened: (() => Promise<unknown>)[]
-}
-
-interface Recovery {
-  readonly session: CheckpointSession
-  readonly planFingerprint: string
-  readonly recovered: Recovered | null
-  readonly options: CheckpointOptions
-}
-
-async function assemble({ graph, options, settings, clock, host, recovery, manifest, opened }: Assembly): Promise<Run> {
-  const { parallelism, keyGroupCount } = settings
-  const epoch = recovery?.session.epoch ?? 1
-  const deadLetters: { samples: DeadLetter[] } = { samples: [] }
-  const ports = new Map(graph.sinkNames.map((name) => [name, new SinkPort(name, options.sinks[name]!)]))
-  const portsOf = (uid: string) => graph.sinksOf(uid).map(({ name }) => ports.get(name)!)
-
-  // Sinks first: what a recovered checkpoint covers is committed before anything else happens.
-  for (const { uid } of [...graph.sources, ...graph.windows.map(({ spec }) => spec)]) {
-    for (const { name, schema } of graph.sinksOf(uid)) {
-      const port = ports.get(name)!
-      const restored = (manifest?.sinks[name] as SinkState | undefined) ?? null
-      await port.open({ name, jobName: graph.plan.name, schema, restored, hasCheckpoints: recovery !== null, clock })
-      opened.push(() => port.close())
-      if (manifest !== null) await port.commit(manifest.checkpointId)
-    }
-  }
-
-  let running: RunningJob | null = null
-  const start: HostStart = {
-    layouts: graph.windows.map(({ layout }) => layout),
-    parallelism,
-    epoch,
-    restore: graph.windows.map(({ spec }) => restoreSections(spec.uid, recovery?.recovered ?? null, parallelism, keyGroupCount)),
-    events: {
-      snapshot: (operator, subtask, id, sections, counters) => running?.subtaskSnapshot(operator, subtask, id, sections, counters),
-      failed: (error) => running?.fail(error),
-    },
-  }
-  const subtasks = await host.start(start)
-  const exchanges = new Map(graph.windows.map(({ spec, layout }, index) => [spec.uid, new Exchange(layout, subtasks[index]!, keyGroupCount, epoch)]))
-
-  const intakes: JobParts['intakes'][number][] = []
-  for (const { uid } of graph.sources) {
-    const restored = (manifest?.sources[uid] as IntakeState | undefined) ?? null
-    const counts: IntakeCounts = { filtered: restored?.counts.filtered ?? 0, deadLetters: restored?.counts.deadLetters ?? 0 }
-    const tracks: TimeTrack[] = []
-    const report = reporter(counts, deadLetters, options)
-    const stages = graph.stages(uid, { report, exchange: (name) => exchanges.get(name)!, sink: (name) => ports.get(name)!, track: (track) => tracks.push(track) })
-    const sinks = portsOf(uid)
-    const intake = new Intake({
-      uid,
-      name: uid,
-      schema: graph.schema(uid),
-      source: options.sources[uid]!,
-      stages,
-      tracks,
-      exchanges: tracks.flatMap((track) => track.exchanges),
-      settle: () => {
-        for (const sink of sinks) sink.check()
-        return sinks.find((sink) => sink.busy !== null)?.busy ?? null
-      },
-      deadLetter: report.deadLetter,
-      clock,
-      batchRowsMax: settings.batchRows,
-      restored,
-    })
-    await intake.open()
-    opened.push(() => intake.close())
-    intakes.push({ intake, tracks, counts, sinks })
-  }
-
-  const outlets = graph.windows.map((node, index) => {
-    const { uid, late } = node.spec
-    const sinks = portsOf(uid)
-    // Rows that a filter behind a window takes away were processed: they are not counted as filtered input.
-    const report = reporter({ filtered: 0, deadLetters: 0 }, deadLetters, options)
-    const stages = graph.stages(uid, { report, exchange: (name) => exchanges.get(name)!, sink: (name) => ports.get(name)!, track: () => {} })
-    const exchange = exchanges.get(uid)!
-    const outlet = new Outlet({
-      layout: node.layout,
-      resultSchema: node.resultSchema,
-      streamSchema: node.streamSchema,
-      lateDictionary: (generation) => exchange.dictionary(generation),
-      epoch,
-      subtasks: subtasks[index]!,
-      isOrdered: options.ordered ?? true,
-      isBusy: () => sinks.some((sink) => sink.busy !== null),
-      onResults: (batch) => {
-        for (const stage of stages) stage({ batch, times: null })
-      },
-      onLate: (batch) => {
-        if (late.kind === 'sideOutput') ports.get(late.name)!.write(batch)
-      },
-    })
-    return { outlet, exchange, node, sinks }
+/** Filter and map, with the evaluator of expressions, are loaded for plans that have them. */
+async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
+  const hasTransforms = job.plan.operators.some((spec) => spec.op === 'filter' || spec.op === 'map')
+  return new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {
+    batchRows: settings.batchRows,
+    slotCount: settings.ringSlots,
+    memoryBytesMax: settings.memoryBytesMax,
+    transforms: hasTransforms ? await import('./coordinator/transform-stage.ts') : null,
   })
-
-  running = new RunningJob({
-    name: graph.plan.name,
-    clock,
-    host,
-    parallelism,
-    epoch,
-    intakes,
-    outlets,
-    sinks: [...ports.values()],
-    checkpoints: recovery === null ? null : { coordinator: coordinator(recovery), everyMs: everyMs(recovery.options) },
-    recovered: manifest,
-    taskOrder: options.scheduler ?? ((count) => Array.from({ length: count }, (_, index) => index)),
-    deadLetters,
-    release: async () => {
-      await recovery?.session.close()
-    },
-  })
-  const job = running
-  return { finished: job.finished, status: () => job.status(), checkpoint: () => job.checkpoint(), stop: () => job.stop() }
-
-  function coordinator({ session, planFingerprint, options: checkpoints }: Recovery): CheckpointCoordinator {
-    return new CheckpointCoordinator({
-      session,
-      jobName: graph.plan.name,
-      planFingerprint,
-      keyGroupCount,
-      parallelism,
-      sources: graph.sources.map(({ uid }) => uid),
-      operators: graph.windows.map(({ spec }) => spec.uid),
-      sinks: [...ports.values()],
-      clock,
-      recovered: manifest,
-      tolerableFailures: checkpoints.tolerableFailures ?? DEFAULTS.tolerableFailures,
-      failed: (error) => running?.fail(error),
-    })
-  }
 }
 
-function reporter(counts: IntakeCounts, deadLetters: { readonly samples: DeadLetter[] }, options: StartOptions): StageReport {
-  return {
-    filtered(_uid, count) {
-      counts.filtered += count
-    },
-    deadLetter(letter) {
-      counts.deadLetters++
-      if (deadLetters.samples.length < DEAD_LETTER_SAMPLES) deadLetters.samples.push(letter)
-      options.onDeadLetter?.(letter)
-    },
-  }
-}
-
-async function openStore(
+async function recoverFrom(
+  checkpoints: CheckpointOptions,
   graph: JobGraph,
-  options: CheckpointOptions,
-  keyGroupCount: number,
+  settings: Settings,
+  options: StartOptions,
   opened: (() => Promise<unknown>)[],
-  warning: (message: string) => void,
-): Promise<Recovery> {
-  const session = await options.store.open(graph.plan.name)
-  opened.push(() => session.close())
-  const planFingerprint = await fingerprint(graph.plan)
-  const resume = options.resume ?? 'auto'
-  if (resume === 'never' && (await session.generations()).length > 0) {
-    throw new JobStateError('CHECKPOINT_EXISTS', `The store already has checkpoints of ${graph.plan.name}; resume from them, or use an empty store`)
+): Promise<AssemblyCheckpoints> {
+  for (const { uid } of graph.sources) {
+    const source = options.sources[uid]!
+    if (!source.isReplayable) warn(options, `Source ${uid} (${source.kind}) cannot be rewound: records between the last checkpoint and a crash are lost`)
   }
-  const recovered = await recover(session, { jobName: graph.plan.name, planFingerprint, keyGroupCount })
-  for (const { generation, error } of recovered?.skipped ?? []) {
-    warning(`Checkpoint ${generation.checkpointId} is damaged and was passed over (${error.message}); going on from checkpoint ${recovered!.generation.checkpointId}`)
-  }
-  if (recovered === null && resume === 'always') {
-    throw new JobStateError('CHECKPOINT_MISSING', `There is no checkpoint of ${graph.plan.name} to resume from; start without resuming, or name the store that has it`)
-  }
-  return { session, planFingerprint, recovered, options }
-}
-
-function restoreSections(uid: string, recovered: Recovered | null, parallelism: number, keyGroupCount: number): (readonly Uint8Array[])[] {
-  const entry = recovered?.manifest.operators[uid]
-  const chunks = entry === undefined ? [] : entry.subtasks.flatMap(({ chunks: refs }) => refs.map(({ hash }) => recovered!.chunks.get(hash)!))
-  return Array.from({ length: parallelism }, (_, index) =>
-    sectionsForSubtask(chunks, (keyGroup) => subtaskOfKeyGroup(keyGroup, keyGroupCount, parallelism) === index),
-  )
+  const everyMs = checkpoints.every === undefined ? DEFAULTS.everyMs : durationMs(checkpoints.every, { of: 'checkpoints.every', positive: true })
+  const module = await import('./coordinator/checkpointing.ts')
+  const recovery = await module.openStore({
+    store: checkpoints.store,
+    plan: graph.plan,
+    keyGroupCount: settings.keyGroupCount,
+    resume: checkpoints.resume ?? 'auto',
+    warn: (message) => warn(options, message),
+  })
+  opened.push(() => recovery.session.close())
+  return { module, recovery, everyMs, tolerableFailures: checkpoints.tolerableFailures ?? DEFAULTS.tolerableFailures }
 }
 
 async function makeHost(options: StartOptions, clock: Clock): Promise<Host> {
@@ -333,7 +177,12 @@ async function makeHost(options: StartOptions, clock: Clock): Promise<Host> {
     throw new ConfigError('SHARED_MEMORY_UNAVAILABLE', `Cannot start workers: ${platform.whyNot}, or use host: 'inline'`)
   }
   if (wish === 'auto' && !platform.canShare && platform.name === 'browser') warn(options, `Running on one thread: ${platform.whyNot}`)
-  if (isShared) return new WorkerHost({ module: await kernelModule(true), clock, spawn: () => platform.spawn() })
+  // Each host is loaded when it is used: a page that shares nothing does not download Comlink.
+  if (isShared) {
+    const { WorkerHost } = await import('./host/worker-host.ts')
+    return new WorkerHost({ module: await kernelModule(true), clock, spawn: () => platform.spawn() })
+  }
+  const { InlineHost } = await import('./host/inline-host.ts')
   return new InlineHost({ module: await kernelModule(false), clock, ...(options.scheduler === undefined ? {} : { order: options.scheduler }) })
 }
 
@@ -370,10 +219,6 @@ function checkedSettings(options: StartOptions): Settings {
     memoryBytesMax: whole('memoryBytesMax', DEFAULTS.memoryBytesMax, 1 << 20, 2 ** 32),
     batchRows: whole('batchRows', DEFAULTS.batchRows, 1, 65_536),
   }
-}
-
-function everyMs(options: CheckpointOptions): number {
-  return options.every === undefined ? DEFAULTS.everyMs : durationMs(options.every, { of: 'checkpoints.every', positive: true })
 }
 
 function checkBindings(kind: 'source' | 'sink', wanted: readonly string[], given: Readonly<Record<string, unknown>>): void {

@@ -8,7 +8,8 @@
 
 import { stat } from 'node:fs/promises'
 import process from 'node:process'
-import { type CheckpointReader, ConfigError, verify } from '../../runtime/index.ts'
+import { type CheckpointReader, ConfigError } from '../../runtime/index.ts'
+import { verify } from '../node.ts'
 import { fileCheckpoints } from '../node.ts'
 import { Arguments } from './arguments.ts'
 import { bytes, count, counted, printable, table, time } from './text.ts'

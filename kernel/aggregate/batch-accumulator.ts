@@ -8,7 +8,7 @@
  * Invariant: no slice gets records of a segment from both paths, so within a slice records are added in order of arrival.
  */
 import { batchRowsMax, TIME_MAX_MS, valueCount, valueParts } from "../config";
-import { PART_BASIC } from "../layout";
+import { PART_BASIC, STATUS_OK, STATUS_SLOT_INVALID, STATUS_STATE_LIMIT } from "../layout";
 import { batchRows, timeOf, timesPtr, valuesPtr, valuesValidity } from "../batch/record-batch";
 import { keyRowsPtr } from "../batch/key-resolver";
 import { BASIC_BYTES, hasRows, rowBytes, ROWS_BYTES } from "../state/accumulator-row";
@@ -97,17 +97,17 @@ export function widenAll(): bool {
   return widenSlices();
 }
 
-/** Accumulates records [from, to) but for those it leaves to `addRecord`; false when memory is exhausted. */
-export function accumulate(from: i32, to: i32): bool {
-  assignSlices(from, to);
-  if (low > high) return true;
-  if (!findSlices(from, to)) return false;
+/** Accumulates records [from, to) but for those it leaves to `addRecord`. */
+export function accumulate(from: i32, to: i32): i32 {
+  if (!assignSlices(from, to)) return STATUS_SLOT_INVALID;
+  if (low > high) return STATUS_OK;
+  if (!findSlices(from, to)) return STATUS_STATE_LIMIT;
   const count = to - from;
   const keys = keyRowsPtr + from * 4;
   if (stride > span) countOutside(count);
   if (anyDense) addToTables(from, count, keys);
   if (anyLog) addToLogs(from, count, keys);
-  return true;
+  return STATUS_OK;
 }
 
 /** The next record from `row` on that was left to `addRecord`, or `to`. `from` is where the segment begins. */
@@ -134,11 +134,12 @@ export function nextSlowRow(from: i32, row: i32, to: i32): i32 {
 
 // The table begins at the first slice none of whose windows has fired; where the stream is far beyond (or there is no
 // watermark yet) around the middle record of the segment.
-function assignSlices(from: i32, to: i32): void {
+function assignSlices(from: i32, to: i32): bool {
   const times = timesPtr() + from * 8;
   const open = firstOpenSlice(watermarkMs);
   let base = max(tableBase, open);
   sliceIndices(times, to - from, sliceStart(base), inverse, width, indices);
+  if (!(earliestMs >= -TIME_MAX_MS) || !(latestMs <= TIME_MAX_MS) || earliestMs > latestMs) return false;
   if (latestMs >= sliceStart(base + width) || (earliestMs < sliceStart(base) && base > open)) {
     const middle = timeOf((from + to) >> 1);
     const wanted = Math.abs(middle) <= TIME_MAX_MS ? max(open, sliceOf(middle) - (width >> 1)) : base;
@@ -153,6 +154,7 @@ function assignSlices(from: i32, to: i32): void {
   hasSlowRows = isBelow || isAbove;
   low = isBelow ? 1 : <i32>(sliceOf(earliestMs) - base) + 1;
   high = isAbove ? width : latestMs < sliceStart(base) ? 0 : <i32>(sliceOf(latestMs) - base) + 1;
+  return true;
 }
 
 function findSlices(from: i32, to: i32): bool {

@@ -12,16 +12,16 @@
  *
  * Invariant: a key's entries are added in order of arrival, after its compact row, so the bits are those of a dense table.
  */
-import { PART_ENDS } from "../layout";
+import { PART_BASIC, PART_ENDS } from "../layout";
 import { tableBytesMax, valueCount, valueParts } from "../config";
-import { clearRows, rowBytes } from "../state/accumulator-row";
+import { BASIC_BYTES, clearRows, rowBytes } from "../state/accumulator-row";
 import { allocate, bytesOf, reallocate, release } from "../state/arena";
 import { keyRows } from "../state/key-table";
 import {
   isLog, makeDense, setCompact, SLICE_COMPACT, SLICE_KEYS, SLICE_LOG, SLICE_LOG_BYTES, SLICE_LOG_CAPACITY, SLICE_ROWS, sliceAt, sliceCount,
 } from "../state/window-state";
 import { addColumn, addRecords } from "./accumulator";
-import { redirectUnset } from "./column-loops";
+import { addRankedBasic, rankIn, redirectUnset } from "./column-loops";
 
 const LOG_BYTES_MAX = 4 << 20;
 const LOG_BYTES_MIN = 4 << 10;
@@ -33,6 +33,8 @@ let logBytesMax: i32 = 0;
 let bitmap: usize = 0; // u64 for 64 keys, all 0 between folds
 let ranks: usize = 0; // u32 for 64 keys: set bits before them
 let bitmapWords = 0;
+let foldedBytes = 0;
+let isPlain = false; // rows of one BASIC block, of which no value was null while there is no ROWS block
 let rowPtrs: usize = 0;
 let redirected: usize = 0;
 let trashRow: usize = 0;
@@ -46,6 +48,8 @@ export function configureLogs(constantsPtr: usize, trash: usize): bool {
   entryBytes = entryValues + valueCount * 8;
   logBytesMax = max(LOG_BYTES_MIN, min(LOG_BYTES_MAX, min(tableBytesMax, LOG_BYTES_MAX) * 4));
   bitmap = ranks = 0;
+  foldedBytes = 0;
+  isPlain = valueCount == 1 && valueParts(0) == PART_BASIC;
   bitmapWords = 0;
   rowPtrs = allocate(BLOCK_ENTRIES * 4);
   redirected = allocate(BLOCK_ENTRIES * 4);
@@ -63,7 +67,8 @@ export function reserveEntries(slice: usize, count: i32): bool {
   const had = load<i32>(slice + SLICE_LOG_CAPACITY);
   const needed = used + count * entryBytes;
   if (needed <= had) return true;
-  const wanted = max(needed, min(had * 2, had + LOG_BYTES_MAX));
+  // A new log begins at the size of the last one folded, unless that is far more than asked for.
+  const wanted = max(needed, had == 0 ? min(foldedBytes, needed * 8) : min(had * 2, had + LOG_BYTES_MAX));
   const log = reallocate(load<u32>(slice + SLICE_LOG), had, used, wanted);
   if (log == 0) return false;
   store<u32>(slice + SLICE_LOG, <u32>log);
@@ -89,11 +94,13 @@ export function foldLog(slice: usize): bool {
   clearRows(rows, count);
   const oldRows = load<u32>(slice + SLICE_ROWS);
   for (let i = 0; i < oldCount; i++) memory.copy(rows + rankOf(load<u32>(oldKeys + i * 4)) * rowBytes, oldRows + i * rowBytes, rowBytes);
-  for (let entry = log; entry < logEnd; entry += BLOCK_ENTRIES * entryBytes) {
+  if (isPlain && rowBytes == BASIC_BYTES) addRankedBasic(log, logEnd, bitmap, ranks, rows, constants);
+  else for (let entry = log; entry < logEnd; entry += BLOCK_ENTRIES * entryBytes) {
     foldBlock(entry, min(BLOCK_ENTRIES, <i32>(logEnd - entry) / entryBytes), rows);
   }
   memory.fill(bitmap, 0, bitmapWords * 8);
   setCompact(slice, keys, rows, count);
+  foldedBytes = <i32>(logEnd - log);
   store<i32>(slice + SLICE_LOG_BYTES, 0);
   return true;
 }
@@ -146,11 +153,8 @@ function rankBits(): i32 {
   return count;
 }
 
-// @ts-ignore: a decorator; without it asc calls this for each entry
-@inline
 function rankOf(key: u32): u32 {
-  const below = load<u64>(bitmap + (<usize>(key >> 6) << 3)) & ((<u64>1 << (key & 63)) - 1);
-  return load<u32>(ranks + (<usize>(key >> 6) << 2)) + <u32>popcnt(below);
+  return rankIn(bitmap, ranks, key);
 }
 
 function listKeys(keys: usize): void {

@@ -13,6 +13,11 @@ export let openSlot: usize = 0; // 0: none
 export let openRows: i32 = 0;
 let openKind: i32 = 0;
 
+export function resetSlots(): void {
+  openSlot = 0;
+  openRows = 0;
+}
+
 /** Makes a slot of this kind the open one; answers how many rows it has room for, 0 when the ring is full. */
 export function openFor(kind: i32, rowsMax: i32): i32 {
   if (openSlot != 0 && (openKind != kind || openRows == rowsMax)) closeSlot();

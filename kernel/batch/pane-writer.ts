@@ -14,7 +14,7 @@ import { aggregateCount, aggregateFunction, aggregateValue, keyCount, resultColu
 import { writeResults } from "../aggregate/accumulator";
 import { claimSlot, outputSlotBytes, publishSlot } from "../ring/spsc-ring";
 import { markSent, nextUnsent, stringBytes, stringGroup, stringPtr } from "../state/dictionary";
-import { componentPtr, isStringComponent, NULL_COMPONENT } from "../state/key-table";
+import { componentPtr, isOneString, isStringComponent, NULL_COMPONENT, nullRow } from "../state/key-table";
 import { addRows, closeSlot, openFor, openRows, openSlot } from "./output-slot";
 
 export let panesWritten: f64 = 0;
@@ -87,10 +87,18 @@ export function writePanes(rows: usize, keys: usize, count: i32, startMs: f64, e
 }
 
 function fill(out: usize, count: i32, value: f64): void {
-  for (const end = out + (count << 3); out < end; out += 8) store<f64>(out, value);
+  const pair = f64x2.splat(value);
+  const end = out + ((count & ~1) << 3);
+  for (; out < end; out += 16) v128.store(out, pair);
+  if (count & 1) store<f64>(out, value);
 }
 
 function writeKeys(keys: usize, count: i32, key: i32, out: usize, validity: usize): void {
+  if (isOneString && nullRow < 0) {
+    writeCodes(keys, count, out);
+    memory.fill(validity, 1, count);
+    return;
+  }
   const isString = isStringComponent(key);
   const first = componentPtr(0) + (key << 3);
   const bytes = keyCount << 3;
@@ -101,4 +109,15 @@ function writeKeys(keys: usize, count: i32, key: i32, out: usize, validity: usiz
     store<u64>(out, isThere ? bits : 0);
     store<u8>(validity, u8(isThere));
   }
+}
+
+// Local codes of keys that are one string each, none of them null.
+function writeCodes(keys: usize, count: i32, out: usize): void {
+  const codes = componentPtr(0);
+  const end = keys + ((count & ~1) << 2);
+  for (; keys < end; keys += 8, out += 16) {
+    const pair = v128.load32_lane(codes + (<usize>load<u32>(keys, 4) << 3), v128.load32_zero(codes + (<usize>load<u32>(keys) << 3)), 1);
+    v128.store(out, f64x2.convert_low_i32x4_u(pair));
+  }
+  if (count & 1) store<f64>(out, <f64>load<u32>(codes + (<usize>load<u32>(keys) << 3)));
 }

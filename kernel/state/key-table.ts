@@ -25,7 +25,7 @@ export let keyCapacity: i32 = 0;
 let components: usize = 0; // keyCount x u64 for each row
 let groups: usize = 0; // i32 for each row
 let index: usize = 0; // 2 x capacity u32: row + 1
-let nullRow: i32 = -1; // of the key of one string
+export let nullRow: i32 = -1; // of the key of one string
 export let isOneString: bool = false;
 let stringMask: u32 = 0; // bit k: component k is a local code
 

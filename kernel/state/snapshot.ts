@@ -41,6 +41,11 @@ let groupCursors: usize = 0; // u32 by group: bytes of entries, then where the n
 let keyIndices: usize = 0; // i32 by key row
 let keyIndicesBytes: usize = 0;
 
+export function resetSnapshot(): void {
+  buffer = groupEntries = groupCursors = keyIndices = 0;
+  capacity = used = 0;
+}
+
 export function snapshotBlock(): usize {
   return buffer;
 }

@@ -10,10 +10,10 @@ import { latenessMs } from "../config";
 import { lowerBound, sliceAt, sliceCount, sliceNumber } from "../state/window-state";
 import { firstWindowOf, lastCompleteWindow, lastWindowOf, stride, windowEnd } from "../window/slice-assigner";
 
-export let watermarkMs: f64 = -Infinity;
+export let watermarkMs: f64 = 0;
 export let dueWindow: f64 = 0;
-let nextWindow: f64 = -Infinity;
-let lastDue: f64 = -Infinity;
+let nextWindow: f64 = 0;
+let lastDue: f64 = 0;
 
 /** @param restoredMs - −Infinity for a new operator. */
 export function beginTime(restoredMs: f64): void {

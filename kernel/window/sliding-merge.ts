@@ -31,6 +31,13 @@ let prefixTable: usize = 0;
 let prefixRows: i32 = 0;
 let hasPrefix = false;
 
+export function resetMerges(): void {
+  suffixChunk = prefixChunk = NaN;
+  prefixTable = 0;
+  prefixRows = 0;
+  hasPrefix = false;
+}
+
 /** Forgets suffixes and prefix; they are made again for the next window. */
 export function dropMerges(): void {
   dropSuffixes();

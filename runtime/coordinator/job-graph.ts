@@ -13,7 +13,8 @@ import type { SinkPort } from '../sink/sink-port.ts'
 import { type SubtaskLayout, subtaskLayout } from '../subtask/subtask-layout.ts'
 import type { Exchange } from './exchange.ts'
 import type { TimeTrack } from './intake.ts'
-import { type Chunk, eventTimeStage, filterStage, mapStage, type RowFunction, type Stage, type StageReport } from './stage.ts'
+import { type Chunk, eventTimeStage, type RowFunction, type Stage, type StageReport } from './stage.ts'
+import type * as Transforms from './transform-stage.ts'
 
 /** A window operator: what its subtasks are, and the schemas on both sides. */
 export interface WindowNode {
@@ -29,6 +30,8 @@ export interface GraphOptions {
   readonly batchRows: number
   readonly slotCount: number
   readonly memoryBytesMax: number
+  /** Filter and map; not needed for plans without them. */
+  readonly transforms?: typeof Transforms | null
 }
 
 export class JobGraph {
@@ -36,11 +39,13 @@ export class JobGraph {
   readonly analyzed: AnalyzedPlan
   readonly windows: readonly WindowNode[]
   readonly #functions: ReadonlyMap<string, RowFunction>
+  readonly #transforms: typeof Transforms | null
 
   constructor(plan: Plan, functions: ReadonlyMap<string, RowFunction>, options: GraphOptions) {
     this.plan = plan
     this.analyzed = analyzePlan(plan)
     this.#functions = functions
+    this.#transforms = options.transforms ?? null
     this.windows = plan.operators
       .filter((spec) => spec.op === 'window')
       .map((spec) => {
@@ -97,9 +102,9 @@ export class JobGraph {
     const input = this.schema('inputs' in spec ? spec.inputs[0] : spec.uid)
     switch (spec.op) {
       case 'filter':
-        return filterStage(spec, input, this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
+        return this.#transforms!.filterStage(spec, input, this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
       case 'map':
-        return mapStage(spec, input, this.schema(spec.uid), this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
+        return this.#transforms!.mapStage(spec, input, this.schema(spec.uid), this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
       case 'eventTime':
         return this.#eventTime(spec, input, leaves)
       case 'keyBy': {

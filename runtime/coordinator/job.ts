@@ -110,8 +110,10 @@ export class RunningJob {
   async #run(): Promise<JobStatus> {
     try {
       await this.#loop()
+      // Asked before the end: afterwards every intake is finished, read to its end or not.
+      const state = this.#allRead() ? 'ended' : 'stopped'
       await this.#end()
-      return await this.#close(this.#stop === null || this.#allRead() ? 'ended' : 'stopped')
+      return await this.#close(state)
     } catch (error) {
       this.#state = 'failed'
       await this.#release().catch(() => {})

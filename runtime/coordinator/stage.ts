@@ -1,17 +1,14 @@
 /**
- * The operators that run on whole batches on the coordinator's thread: filter, map and event time before a window, filter and map after it.
+ * What runs on whole batches on the coordinator's thread: the form of a stage, and the stage that finds event times.
  *
- * Before: a source's reader, or the outlet with a window's results. After: an exchange, or a sink.
+ * Before: a source's reader, or the outlet with a window's results. After: an exchange, or a sink. Filter and map are in transform-stage.ts.
  * A stage is a function that takes a chunk and calls the next ones; what it makes lies in buffers of its own that live until its next call.
  *
  * Invariant: every row that enters a stage leaves it, is counted as filtered, or becomes a dead letter.
  */
 
-import { BatchBuilder, type DeadLetter, newValues, preview } from '../batch-builder.ts'
-import { Dictionary } from '../dictionary.ts'
-import { compileExpression, compileFilter } from '../expression/evaluate.ts'
-import type { Expression } from '../expression/expression.ts'
-import type { EventTimeSpec, FilterSpec, MapSpec } from '../plan.ts'
+import { type DeadLetter, newValues, preview } from '../batch-builder.ts'
+import type { EventTimeSpec } from '../plan.ts'
 import { type Column, RecordBatch, type RowObject } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
 
@@ -33,91 +30,6 @@ export type RowFunction = (row: RowObject) => unknown
 
 /** Largest and smallest event time: those a JavaScript Date can hold. */
 export const TIMESTAMP_MAX_MS = 8.64e15
-
-export function filterStage(spec: FilterSpec, schema: Schema, fn: RowFunction | undefined, report: StageReport, next: readonly Stage[]): Stage {
-  const select = fn === undefined ? selectByExpression(spec.where as Expression, schema) : selectByFunction(spec.uid, fn, report)
-  const gather = new Gather(schema)
-  let selection = new Uint32Array(0)
-  return (chunk) => {
-    const { rowCount } = chunk.batch
-    if (selection.length < rowCount) selection = new Uint32Array(rowCount)
-    const { kept, lost } = select(chunk.batch, selection)
-    report.filtered(spec.uid, rowCount - kept - lost)
-    pass(gather.take(chunk, selection, kept), next)
-  }
-}
-
-/** Writes the rows that pass into `into` and says how many did, and how many became dead letters. */
-type Select = (batch: RecordBatch, into: Uint32Array) => { readonly kept: number; readonly lost: number }
-
-function selectByExpression(where: Expression, schema: Schema): Select {
-  const filter = compileFilter(where, schema)
-  return (batch, into) => ({ kept: filter(batch, into), lost: 0 })
-}
-
-function selectByFunction(uid: string, predicate: RowFunction, report: StageReport): Select {
-  return (batch, into) => {
-    let kept = 0
-    let lost = 0
-    for (let row = 0; row < batch.rowCount; row++) {
-      const object = batch.row(row)
-      try {
-        if (predicate(object) === true) into[kept++] = row
-      } catch (error) {
-        lost++
-        report.deadLetter(functionThrew(uid, row, object, error))
-      }
-    }
-    return { kept, lost }
-  }
-}
-
-export function mapStage(spec: MapSpec, input: Schema, output: Schema, fn: RowFunction | undefined, report: StageReport, next: readonly Stage[]): Stage {
-  return fn === undefined ? mapByExpressions(spec, input, output, next) : mapByFunction(spec.uid, output, fn, report, next)
-}
-
-function mapByExpressions(spec: MapSpec, input: Schema, output: Schema, next: readonly Stage[]): Stage {
-  const compiled = new Map(Object.entries(spec.columns ?? {}).map(([name, expression]) => [name, compileExpression(expression, input)]))
-  const recode = new Recode()
-  return ({ batch, times }) => {
-    const columns: Column[] = output.columns.map(({ name, type }) => {
-      const expression = compiled.get(name)
-      if (expression === undefined) return batch.column(name)
-      const { values, validity, dictionary } = expression.evaluate(batch)
-      return recode.into(batch, { name, type, values, validity, dictionary })
-    })
-    pass({ batch: new RecordBatch(output, columns, batch.rowCount), times }, next)
-  }
-}
-
-function mapByFunction(uid: string, output: Schema, fn: RowFunction, report: StageReport, next: readonly Stage[]): Stage {
-  let builder: BatchBuilder | null = null
-  let times = new Float64Array(0)
-  return (chunk) => {
-    const { batch } = chunk
-    const dictionary = dictionaryOf(batch) ?? builder?.dictionary ?? new Dictionary()
-    if (builder === null || builder.capacity < batch.rowCount) builder = new BatchBuilder(output, batch.rowCount, dictionary)
-    builder.clear()
-    builder.dictionary = dictionary
-    builder.source = uid
-    if (times.length < batch.rowCount) times = new Float64Array(batch.rowCount)
-    for (let row = 0; row < batch.rowCount; row++) {
-      const object = batch.row(row)
-      try {
-        const mapped = fn(object)
-        if (typeof mapped !== 'object' || mapped === null) {
-          report.deadLetter({ ...functionThrew(uid, row, object, null), code: 'FUNCTION_RESULT', reason: `The function of ${uid} returned ${String(mapped)} instead of a row` })
-        } else if (builder.appendRow(mapped, `row ${row}`) && chunk.times !== null) {
-          times[builder.rowCount - 1] = chunk.times[row]!
-        }
-      } catch (error) {
-        report.deadLetter(functionThrew(uid, row, object, error))
-      }
-    }
-    for (const letter of builder.deadLetters) report.deadLetter(letter)
-    pass({ batch: builder.build(), times: chunk.times === null ? null : times }, next)
-  }
-}
 
 /** Largest event time that passed an `eventTime` operator, for the split being read. */
 export interface TimeObserver {
@@ -206,28 +118,13 @@ function timestampInvalid(spec: EventTimeSpec, batch: RecordBatch, row: number, 
   }
 }
 
-function functionThrew(uid: string, row: number, object: RowObject, error: unknown): DeadLetter {
-  return {
-    code: 'FUNCTION_THREW',
-    reason: `The function of ${uid} threw: ${error instanceof Error ? error.message : String(error)}`,
-    source: uid,
-    split: '',
-    position: `row ${row}`,
-    preview: preview(JSON.stringify(object)),
-  }
-}
-
-function pass(chunk: Chunk, next: readonly Stage[]): void {
+/** Gives a chunk to the next stages, unless nothing is left of it. */
+export function pass(chunk: Chunk, next: readonly Stage[]): void {
   if (chunk.batch.rowCount > 0) for (const stage of next) stage(chunk)
 }
 
-function dictionaryOf(batch: RecordBatch): Dictionary | null {
-  for (const column of batch.columns) if (column.dictionary instanceof Dictionary) return column.dictionary
-  return null
-}
-
 /** Copies selected rows into buffers of its own. */
-class Gather {
+export class Gather {
   readonly #schema: Schema
   #capacity = 0
   #columns: { values: Column['values']; validity: Uint8Array }[] = []
@@ -266,32 +163,4 @@ function gatherPanes({ panes }: RecordBatch, selection: Uint32Array, count: numb
   gather(index, panes.index, selection, count)
   gather(timing, panes.timing, selection, count)
   return { index, timing }
-}
-
-/** Brings a computed string column into the dictionary of the stream, so that a batch has one dictionary. */
-class Recode {
-  #from: Column['dictionary'] = null
-  #to: Dictionary | null = null
-  #codes = new Map<number, number>()
-
-  into(batch: RecordBatch, column: Column): Column {
-    if (column.type !== 'utf8') return column
-    const to = dictionaryOf(batch) ?? this.#to ?? new Dictionary()
-    if (column.dictionary === to) return column
-    if (column.dictionary !== this.#from || to !== this.#to) this.#codes.clear()
-    this.#from = column.dictionary
-    this.#to = to
-    const values = new Uint32Array(batch.rowCount)
-    for (let row = 0; row < batch.rowCount; row++) {
-      if (column.validity !== null && column.validity[row] === 0) continue
-      const code = column.values[row]!
-      let recoded = this.#codes.get(code)
-      if (recoded === undefined) {
-        recoded = to.codeOf(column.dictionary!.stringAt(code))
-        this.#codes.set(code, recoded)
-      }
-      values[row] = recoded
-    }
-    return { ...column, values, dictionary: to }
-  }
 }

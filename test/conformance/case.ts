@@ -115,7 +115,7 @@ const SUPPORTED = new Set([
 
 /** A feature that the case needs and the product lacks, or null. What the configuration says counts as much as `requires`. */
 export function missingFeature(test: Case): string | null {
-  if (test.kind !== 'window' && test.kind !== 'assign') return `kind ${test.kind}`
+  if (test.kind !== 'window' && test.kind !== 'assign') return test.requires.find((label) => !SUPPORTED.has(label)) ?? `kind ${test.kind}`
   const implied = test.kind === 'assign' ? assignFeatures(test) : windowFeatures(test)
   const labels = test.requires.filter((label) => !isMetByConfig(label, test))
   return [...labels, ...implied].find((label) => !SUPPORTED.has(label)) ?? null

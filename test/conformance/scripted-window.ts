@@ -47,8 +47,8 @@ export class ScriptedWindow {
   }
 
   static async open(plan: object, from: ScriptedWindow | null = null): Promise<ScriptedWindow> {
-    const window = new ScriptedWindow(plan, (from?.#epoch ?? 0) + 1)
-    await window.#start(from?.#snapshot ?? null)
+    const window = new ScriptedWindow(plan, from === null ? 1 : from.#epoch + 1)
+    await window.#start(from === null ? null : from.#snapshot)
     return window
   }
 
@@ -92,8 +92,8 @@ export class ScriptedWindow {
 
   /** Records whose windows were all past their lateness, restores included. */
   async dropped(): Promise<number> {
-    const [[counters]] = (await this.#host.counters()) as [[{ lateDropped: number }]]
-    return this.#droppedBefore + counters.lateDropped
+    const counters = await this.#host.counters()
+    return this.#droppedBefore + counters[0]![0]!.lateDropped
   }
 
   element(row: object, timeMs: number): void {

@@ -141,7 +141,7 @@ test('batch size, ring size and host change no bit of the results', async () => 
 })
 
 test('worker threads give the panes of the oracle', async () => {
-  await forSeeds('worker threads give', 300_001, 40, async (seed) => {
+  await forSeeds('worker threads give', 300_001, 24, async (seed) => {
     const stream = randomCase(new Prng(seed))
     const result = await runCase(stream, { ...optionsOf(stream), host: 'workers' })
     expectOracle(stream, windowsOf(stream.oracle, stream.arrivals), result, stream.parallelism)
@@ -149,7 +149,7 @@ test('worker threads give the panes of the oracle', async () => {
 })
 
 test('results of several subtasks come in one order, run after run', async () => {
-  await forSeeds('results of several subtasks', 400_001, 15, async (seed) => {
+  await forSeeds('results of several subtasks', 400_001, 8, async (seed) => {
     const stream = randomCase(new Prng(seed))
     const options: Options = { ...optionsOf(stream), parallelism: 2 + (seed % 3) }
     const inline = await runCase(stream, options)

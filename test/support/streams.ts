@@ -92,15 +92,15 @@ export function randomCase(prng: Prng, rowsMax = 300): StreamCase {
   const schema: Record<string, Type> = { t: 'timestamp', v: 'f64', w: 'i32', ...Object.fromEntries(keys.map((name, index) => [name, types[index]!])) }
 
   const shape = randomWindow(prng)
-  const allowedLatenessMs = is(0.5) ? 0 : prng.int(shape.sizeMs * prng.pick([1, 4, 20]) + 2)
-  const disorderMs = prng.pick([0, 1, shape.sizeMs, shape.sizeMs * 3, 100])
-  const delayMs = prng.pick([0, 1, Math.floor(disorderMs / 2), disorderMs, disorderMs * 2])
-  const everyRecords = prng.pick([1, 1, 2, 3, 7, 64, 1024, 1 + prng.int(200)])
+  const allowedLatenessMs = is(0.4) ? 0 : prng.int(shape.sizeMs * prng.pick([1, 4, 20]) + 2)
+  const disorderMs = prng.pick([0, 1, shape.sizeMs, shape.sizeMs * 3, shape.sizeMs * 8, 100])
+  const delayMs = prng.pick([0, 0, 1, Math.floor(disorderMs / 8), Math.floor(disorderMs / 2), disorderMs, disorderMs * 2])
+  const everyRecords = prng.pick([1, 1, 1, 2, 3, 7, 20, 64, 1024, 1 + prng.int(200)])
   const oracle: OraclePlan = { ...shape, allowedLatenessMs, aggregates: randomAggregates(prng, keys, types) }
   const filter = randomFilter(prng)
   const isFirst = is(0.5)
 
-  const rows = randomRows(prng, { schema, keys, types, disorderMs, rowCount: 1 + prng.int(prng.pick([3, 40, rowsMax, rowsMax])), stepMs: shape.sizeMs / prng.pick([0.5, 2, 10, 40]) })
+  const rows = randomRows(prng, { schema, keys, types, disorderMs, rowCount: 1 + prng.int(prng.pick([3, 60, rowsMax, rowsMax, rowsMax])), stepMs: shape.sizeMs / prng.pick([0.5, 2, 4, 10, 40]) })
   const plan = planOf({
     schema,
     time: 't',
@@ -176,6 +176,9 @@ function randomFilter(prng: Prng): RandomFilter | null {
   return prng.pick<RandomFilter | null>([
     null,
     null,
+    null,
+    null,
+    null,
     { tree: call('gt', column('v'), bound), passes: ({ v }) => typeof v === 'number' && v > bound },
     { tree: call('not', call('isNull', column('w'))), passes: ({ w }) => typeof w === 'number' },
     { tree: call('le', call('coalesce', column('w'), bound), bound), passes: ({ w }) => ((w ?? bound) as number) <= bound },
@@ -194,7 +197,7 @@ interface RowRules {
 
 function randomRows(prng: Prng, { keys, types, disorderMs, rowCount, stepMs }: RowRules): TestRow[] {
   const is = (probability: number) => prng.next() < probability
-  const keyCount = prng.pick([1, 2, 5, 20, 100, 1_000, 5_000])
+  const keyCount = prng.pick([1, 1, 2, 2, 3, 5, 20, 100, 1_000, 5_000])
   const pools = types.map((type) => Array.from({ length: Math.max(1, keyCount) }, (_, index) => keyCell(prng, type, index)))
   const hasNulls = is(0.5)
   const hasSpecials = is(0.4)

@@ -1,0 +1,197 @@
+/**
+ * Builds a running job from its graph and what the user bound: sinks first, then subtasks, sources and outlets.
+ *
+ * Before: start.ts has checked options, opened the store and chosen the host. After: coordinator/job runs what is put together here.
+ *
+ * Invariant: whatever is opened here is in `opened`, so that a failure half-way closes all of it.
+ */
+
+import type { DeadLetter } from '../batch-builder.ts'
+import type { Clock } from '../clock.ts'
+import type { Host, HostStart } from '../host/host.ts'
+import { SinkPort } from '../sink/sink-port.ts'
+import type { Sink, SinkState } from '../sink/sink.ts'
+import type { Source } from '../source/source.ts'
+import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
+import type * as Checkpointing from './checkpointing.ts'
+import { Exchange } from './exchange.ts'
+import { Intake, type IntakeCounts, type IntakeState, type TimeTrack } from './intake.ts'
+import { type JobParts, RunningJob } from './job.ts'
+import type { JobGraph } from './job-graph.ts'
+import { Outlet } from './outlet.ts'
+import type { StageReport } from './stage.ts'
+
+/** What the user bound and chose, checked. */
+export interface AssemblyOptions {
+  readonly graph: JobGraph
+  readonly sources: Readonly<Record<string, Source>>
+  readonly sinks: Readonly<Record<string, Sink>>
+  readonly parallelism: number
+  readonly keyGroupCount: number
+  readonly batchRows: number
+  readonly isOrdered: boolean
+  readonly clock: Clock
+  readonly host: Host
+  readonly taskOrder: JobParts['taskOrder']
+  readonly onDeadLetter: ((letter: DeadLetter) => void) | undefined
+  readonly checkpoints: AssemblyCheckpoints | null
+  readonly opened: (() => Promise<unknown>)[]
+}
+
+/** Only of jobs with checkpoints; the module is loaded for them alone. */
+export interface AssemblyCheckpoints {
+  readonly module: typeof Checkpointing
+  readonly recovery: Checkpointing.Recovery
+  readonly everyMs: number
+  readonly tolerableFailures: number
+}
+
+const DEAD_LETTER_SAMPLES = 100
+
+export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
+  const { graph, clock, host, parallelism, keyGroupCount, checkpoints, opened } = options
+  const recovered = checkpoints?.recovery.recovered ?? null
+  const manifest = recovered?.manifest ?? null
+  const epoch = checkpoints?.recovery.session.epoch ?? 1
+  const deadLetters: { samples: DeadLetter[] } = { samples: [] }
+  const ports = new Map(graph.sinkNames.map((name) => [name, new SinkPort(name, options.sinks[name]!)]))
+  const portsOf = (uid: string) => graph.sinksOf(uid).map(({ name }) => ports.get(name)!)
+
+  // Sinks first: what a recovered checkpoint covers is committed before anything else happens.
+  for (const { uid } of [...graph.sources, ...graph.windows.map(({ spec }) => spec)]) {
+    for (const { name, schema } of graph.sinksOf(uid)) {
+      const port = ports.get(name)!
+      const restored = (manifest?.sinks[name] as SinkState | undefined) ?? null
+      await port.open({ name, jobName: graph.plan.name, schema, restored, hasCheckpoints: checkpoints !== null, clock })
+      opened.push(() => port.close())
+      if (manifest !== null) await port.commit(manifest.checkpointId)
+    }
+  }
+
+  let running: RunningJob | null = null
+  const start: HostStart = {
+    layouts: graph.windows.map(({ layout }) => layout),
+    parallelism,
+    epoch,
+    restore: graph.windows.map(({ spec }) => checkpoints?.module.restoreSections(spec.uid, recovered, parallelism, keyGroupCount) ?? []),
+    events: {
+      snapshot: (operator, subtask, id, sections, counters) => running?.subtaskSnapshot(operator, subtask, id, sections, counters),
+      failed: (error) => running?.fail(error),
+    },
+  }
+  const subtasks = await host.start(start)
+  const exchanges = new Map(graph.windows.map(({ spec, layout }, index) => [spec.uid, new Exchange(layout, subtasks[index]!, keyGroupCount, epoch)]))
+  const leaves = { exchange: (uid: string) => exchanges.get(uid)!, sink: (name: string) => ports.get(name)! }
+
+  const intakes: JobParts['intakes'][number][] = []
+  for (const { uid } of graph.sources) {
+    const restored = (manifest?.sources[uid] as IntakeState | undefined) ?? null
+    const counts: IntakeCounts = { filtered: restored?.counts.filtered ?? 0, deadLetters: restored?.counts.deadLetters ?? 0 }
+    const tracks: TimeTrack[] = []
+    const report = reporter(counts, deadLetters, options.onDeadLetter)
+    const stages = graph.stages(uid, { ...leaves, report, track: (track) => tracks.push(track) })
+    const sinks = portsOf(uid)
+    const intake = new Intake({
+      uid,
+      name: uid,
+      schema: graph.schema(uid),
+      source: options.sources[uid]!,
+      stages,
+      tracks,
+      exchanges: tracks.flatMap((track) => track.exchanges),
+      settle: () => {
+        for (const sink of sinks) sink.check()
+        return sinks.find((sink) => sink.busy !== null)?.busy ?? null
+      },
+      deadLetter: report.deadLetter,
+      clock,
+      batchRowsMax: options.batchRows,
+      restored,
+    })
+    await intake.open()
+    opened.push(() => intake.close())
+    intakes.push({ intake, tracks, counts, sinks })
+  }
+
+  const outlets = graph.windows.map((node, index) => {
+    const { uid, late } = node.spec
+    const sinks = portsOf(uid)
+    // Rows that a filter behind a window takes away were processed: they are not counted as filtered input.
+    const report = reporter({ filtered: 0, deadLetters: 0 }, deadLetters, options.onDeadLetter)
+    const stages = graph.stages(uid, { ...leaves, report, track: () => {} })
+    const exchange = exchanges.get(uid)!
+    const outlet = new Outlet({
+      layout: node.layout,
+      resultSchema: node.resultSchema,
+      streamSchema: node.streamSchema,
+      lateDictionary: (generation) => exchange.dictionary(generation),
+      epoch,
+      subtasks: subtasks[index]!,
+      isOrdered: options.isOrdered,
+      isBusy: () => sinks.some((sink) => sink.busy !== null),
+      onResults: (batch) => {
+        for (const stage of stages) stage({ batch, times: null })
+      },
+      onLate: (batch) => {
+        if (late.kind === 'sideOutput') ports.get(late.name)!.write(batch)
+      },
+    })
+    return { outlet, exchange, node, sinks }
+  })
+
+  const sinks = [...ports.values()]
+  const coordinator = checkpoints === null ? null : makeCoordinator(options, checkpoints, sinks, (error) => running?.fail(error))
+  running = new RunningJob({
+    name: graph.plan.name,
+    clock,
+    host,
+    parallelism,
+    epoch,
+    intakes,
+    outlets,
+    sinks,
+    checkpoints: coordinator === null ? null : { coordinator, everyMs: checkpoints!.everyMs },
+    recovered: manifest,
+    taskOrder: options.taskOrder,
+    deadLetters,
+    release: async () => {
+      await checkpoints?.recovery.session.close()
+    },
+  })
+  return running
+}
+
+function makeCoordinator(
+  { graph, keyGroupCount, parallelism, clock }: AssemblyOptions,
+  { module, recovery, tolerableFailures }: AssemblyCheckpoints,
+  sinks: readonly SinkPort[],
+  failed: (error: Error) => void,
+): CheckpointCoordinator {
+  return new module.CheckpointCoordinator({
+    session: recovery.session,
+    jobName: graph.plan.name,
+    planFingerprint: recovery.planFingerprint,
+    keyGroupCount,
+    parallelism,
+    sources: graph.sources.map(({ uid }) => uid),
+    operators: graph.windows.map(({ spec }) => spec.uid),
+    sinks,
+    clock,
+    recovered: recovery.recovered?.manifest ?? null,
+    tolerableFailures,
+    failed,
+  })
+}
+
+function reporter(counts: IntakeCounts, deadLetters: { readonly samples: DeadLetter[] }, onDeadLetter: ((letter: DeadLetter) => void) | undefined): StageReport {
+  return {
+    filtered(_uid, count) {
+      counts.filtered += count
+    },
+    deadLetter(letter) {
+      counts.deadLetters++
+      if (deadLetters.samples.length < DEAD_LETTER_SAMPLES) deadLetters.samples.push(letter)
+      onDeadLetter?.(letter)
+    },
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The conformance cases beside the repository, as tests; and that the runner itself can tell right from wrong.
+ *
+ * Before: ../shared/conformance. After: nothing.
+ *
+ * Invariant: every supported case passes; what is skipped names a feature.
+ */
+
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { sharedDescribe, sharedPath } from '../support/shared-data.ts'
+import type { Case } from './case.ts'
+import { type CaseOutcome, runCase, runFolder } from './runner.ts'
+
+sharedDescribe('conformance', () => {
+  test('every case whose features the product has passes', async () => {
+    const outcomes: CaseOutcome[] = []
+    for await (const outcome of runFolder(sharedPath('conformance'))) outcomes.push(outcome)
+    expect(outcomes.filter(({ kind }) => kind === 'failed')).toEqual([])
+    expect(outcomes.filter(({ kind }) => kind === 'passed').length).toBeGreaterThanOrEqual(25)
+  })
+
+  test('a case with any one number changed fails', async () => {
+    const file = sharedPath('conformance', 'windows-flink.json')
+    const { cases } = JSON.parse(readFileSync(file, 'utf8')) as { cases: Case[] }
+    const original = cases.find(({ id }) => id === 'flink.window.side-output-due-to-lateness-tumbling')!
+    const expectations = original.script!.filter((step) => 'expect' in step)
+    const text = JSON.stringify(expectations)
+    const numbers = [...text.matchAll(/-?\d+/g)].filter(({ index }) => !/"key$/.test(text.slice(0, index)))
+    for (const { 0: number, index } of numbers) {
+      const changed = JSON.parse(`${text.slice(0, index)}${Number(number) + 1}${text.slice(index + number.length)}`) as typeof expectations
+      let next = 0
+      const script = original.script!.map((step) => ('expect' in step ? changed[next++]! : step))
+      expect(await runCase({ ...original, script }, file)).toMatchObject({ kind: 'failed' })
+    }
+    expect(numbers.length).toBeGreaterThan(5)
+  })
+})
+
+const step = (t: number) => ({ t, key: 'k', value: 1 })
+const base: Case = {
+  id: 'own.case',
+  kind: 'window',
+  requires: ['window-tumbling'],
+  config: { window: { type: 'tumbling', size: 10 }, time: 'event', trigger: { type: 'event-time' }, aggregate: 'sum', allowedLateness: 5 },
+}
+
+test('a restore in the middle of a script changes no expectation, with watermarks by hand or generated', async () => {
+  const fired = { expect: { out: [{ key: 'k', value: 2, start: 0, end: 10, pane: { timing: 'ON_TIME', index: 0 } }] } }
+  const again = { expect: { out: [{ key: 'k', value: 3, start: 0, end: 10, pane: { timing: 'LATE', index: 1 } }] } }
+  const restore = { checkpointRestore: true } as const
+  const byHand = [step(1), restore, step(2), { watermark: 9 }, fired, restore, step(3), restore, again, { watermark: 14 }, step(4), restore, { expect: { out: [], dropped: 1 } }]
+  expect(await runCase({ ...base, script: byHand }, '.')).toEqual({ id: 'own.case', kind: 'passed' })
+  const generated = [step(1), restore, step(2), step(10), fired, restore, step(3), restore, again, step(15), step(4), restore, { expect: { out: [], dropped: 1 } }]
+  const watermark = { strategy: 'bounded-out-of-orderness', bound: 0, emit: 'per-event' }
+  expect(await runCase({ ...base, config: { ...base.config, watermark }, script: generated }, '.')).toEqual({ id: 'own.case', kind: 'passed' })
+})
+
+test('a case is skipped for what its configuration needs, even if it does not require it by name', async () => {
+  const skipped = async (config: Case['config']) => runCase({ ...base, config: { ...base.config, ...config }, script: [] }, '.')
+  expect(await skipped({ window: { type: 'session' } })).toMatchObject({ kind: 'skipped', feature: 'window-session' })
+  expect(await skipped({ time: 'processing' })).toMatchObject({ kind: 'skipped', feature: 'processing-time' })
+  expect(await skipped({ accumulation: 'discarding' })).toMatchObject({ kind: 'skipped', feature: 'purging' })
+  expect(await skipped({ trigger: { type: 'count' } })).toMatchObject({ kind: 'skipped', feature: 'trigger-count' })
+  expect(await skipped({ aggregate: 'concat' })).toMatchObject({ kind: 'skipped', feature: 'aggregate-concat' })
+})
+
+test('definitions that make no window are refused, and those that do are not', async () => {
+  const assign = (invalid: Case['invalid']): Case => ({ id: 'own.assign', kind: 'assign', requires: ['config-validation'], config: {}, invalid: invalid! })
+  const wrong = [0, -1, 0.5].flatMap((size) => [{ type: 'tumbling', size }, { type: 'sliding', size, slide: 1 }, { type: 'sliding', size: 10, slide: size }])
+  expect(await runCase(assign([...wrong, { type: 'tumbling', size: 10, offset: 10 }, { type: 'sliding', size: 10, slide: 5, offset: -5 }]), '.')).toMatchObject({ kind: 'passed' })
+  expect(await runCase(assign([{ type: 'sliding', size: 10, slide: 25, offset: -24 }]), '.')).toMatchObject({ kind: 'failed' })
+})

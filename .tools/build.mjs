@@ -1,6 +1,6 @@
 // Builds everything that is shipped into dist/: the kernel (asc), the bundles (esbuild) and, with --types, the declarations (tsc).
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as esbuild from 'esbuild'
 
@@ -21,7 +21,7 @@ export function buildKernel() {
 }
 
 export async function buildBundles() {
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
     absWorkingDir: root,
     entryPoints: {
       index: 'runtime/index.ts',
@@ -40,12 +40,15 @@ export async function buildBundles() {
     format: 'esm',
     target: 'es2022',
     minify: true,
-    keepNames: false,
-    sourcemap: 'linked',
-    sourcesContent: false,
+    metafile: true,
     external: ['comlink', 'comlink/*', 'node:*', '#platform', '#kernel'],
     logLevel: 'warning',
   })
+  // Chunks are named by their content: those of earlier builds go.
+  const built = new Set([...Object.keys(metafile.outputs), 'dist/kernel-inline.js'])
+  for (const name of readdirSync(`${root}dist`)) {
+    if (/\.js(\.map)?$/.test(name) && !built.has(`dist/${name}`)) rmSync(`${root}dist/${name}`)
+  }
 }
 
 export function buildTypes() {

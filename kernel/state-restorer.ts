@@ -13,19 +13,19 @@ import {
 } from "./layout";
 import { keyCount, latenessMs, TIME_MAX_MS, valueCount, valueParts } from "./config";
 import { widenAll } from "./aggregate/batch-accumulator";
-import { basicOffset, countOffset, endsOffset, hasRows, isEmptyRow, rowBytes } from "./state/accumulator-row";
+import { basicOffset, countOffset, endsOffset, hasRows, isEmptyRow } from "./state/accumulator-row";
 import { allocate, bytesOf, reallocate, release } from "./state/arena";
 import { disuseString, intern, useString } from "./state/dictionary";
 import {
   canonicalBits, CAPACITY_MAX, CAPACITY_MIN, findKey, insertKey, isStringComponent, KEY_GROUPS_MAX, keyCapacity, NULL_COMPONENT, resize,
 } from "./state/key-table";
 import { addToCount } from "./state/pane-counts";
-import { ITEM_BYTES, ITEM_NUMBER, sortItems } from "./state/row-order";
+import { hasKeyTwice, ITEM_BYTES, ITEM_NUMBER, sortCompact, sortItems } from "./state/row-order";
 import {
   factBytes, KEY_COMPONENTS, OPERATOR_FACTS, PANES_ENTRY_BYTES, SLICE_ROW_COUNT, SLICE_VALUES, sliceEntryBytes, writeFacts,
 } from "./state/snapshot";
 import {
-  appendRow, createSlice, findSlice, isLog, obtainRow, setCompact, SLICE_COMPACT, SLICE_KEYS, SLICE_ROWS, sliceAt, sliceCount,
+  appendRow, createSlice, findSlice, isLog, obtainRow, sliceAt, sliceCount,
 } from "./state/window-state";
 import { beginTime, isComplete, isExpired, isSpent, watermarkMs } from "./time/timers";
 import { isInWindow, sliceMs, sliceOf, sliceStart } from "./window/slice-assigner";
@@ -92,8 +92,8 @@ export function endRestore(): i32 {
   }
   for (let i = 0; i < sliceCount; i++) {
     if (!isLog(sliceAt(i))) continue;
-    const status = sortCompact(sliceAt(i));
-    if (status != STATUS_OK) return status;
+    if (!sortCompact(sliceAt(i))) return STATUS_STATE_LIMIT;
+    if (hasKeyTwice(sliceAt(i))) return STATUS_SNAPSHOT_INVALID;
   }
   release(section, sectionCapacity);
   release(tuples, bytesOf(keysCapacity, keyCount * 8));
@@ -281,32 +281,5 @@ function restoreCounts(entries: usize, end: usize, group: i32, count: i32, windo
     if (before < 0) return STATUS_STATE_LIMIT;
     if (before > 0) return STATUS_SNAPSHOT_INVALID;
   }
-  return STATUS_OK;
-}
-
-// Rows were appended group by group; a slice needs them in key order, each key once.
-function sortCompact(slice: usize): i32 {
-  const count = load<i32>(slice + SLICE_COMPACT);
-  const order = allocate(<usize>count * ITEM_BYTES);
-  const keys = allocate(<usize>count * 4);
-  const rows = allocate(<usize>count * rowBytes);
-  if (order == 0 || keys == 0 || rows == 0) return STATUS_STATE_LIMIT;
-  const oldKeys = load<u32>(slice + SLICE_KEYS);
-  const oldRows = load<u32>(slice + SLICE_ROWS);
-  for (let i = 0; i < count; i++) {
-    store<u64>(order + i * ITEM_BYTES, <u64>load<u32>(oldKeys + i * 4));
-    store<u32>(order + i * ITEM_BYTES, i, ITEM_NUMBER);
-  }
-  if (!sortItems(order, count)) return STATUS_STATE_LIMIT;
-  let before = -1;
-  for (let i = 0; i < count; i++) {
-    const key = load<i32>(order + i * ITEM_BYTES);
-    if (key == before) return STATUS_SNAPSHOT_INVALID;
-    before = key;
-    store<i32>(keys + i * 4, key);
-    memory.copy(rows + <usize>i * rowBytes, oldRows + <usize>load<u32>(order + i * ITEM_BYTES, ITEM_NUMBER) * rowBytes, rowBytes);
-  }
-  release(order, <usize>count * ITEM_BYTES);
-  setCompact(slice, keys, rows, count);
   return STATUS_OK;
 }

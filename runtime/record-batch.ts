@@ -63,10 +63,15 @@ export class RecordBatch {
     return cellValue(column, row)
   }
 
-  /** A row as an object without prototype, so that any column name is harmless. */
+  /** A row as a plain object with own properties only, whatever the columns are called. */
   row(index: number): RowObject {
-    const object = Object.create(null) as RowObject
-    for (const column of this.columns) object[column.name] = cellValue(column, index)
+    const object: RowObject = {}
+    for (const column of this.columns) {
+      const value = cellValue(column, index)
+      // Assignment would set the prototype instead.
+      if (column.name === '__proto__') Object.defineProperty(object, '__proto__', { value, enumerable: true, writable: true, configurable: true })
+      else object[column.name] = value
+    }
     return object
   }
 }

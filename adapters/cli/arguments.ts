@@ -22,9 +22,17 @@ export class Arguments {
   }
 
   /** @throws ConfigError `OPTION_UNKNOWN`, `OPTION_VALUE_MISSING`, `OPTION_VALUE_UNEXPECTED`, `OPTION_DUPLICATE`, `ARGUMENT_MISSING`, `ARGUMENT_UNEXPECTED` */
-  static parse(args: readonly string[], command: string, names: readonly string[], options: Readonly<Record<string, OptionKind>>): Arguments {
+  static parse(
+    args: readonly string[],
+    command: string,
+    names: readonly string[],
+    options: Readonly<Record<string, OptionKind>>,
+  ): Arguments {
     const known = Object.fromEntries(
-      Object.entries(options).map(([name, kind]) => [name, { type: kind === 'flag' ? 'boolean' : 'string', multiple: kind === 'many' } as const]),
+      Object.entries(options).map(([name, kind]) => [
+        name,
+        { type: kind === 'flag' ? 'boolean' : 'string', multiple: kind === 'many' } as const,
+      ]),
     )
     const { tokens, positionals } = parseArgs({ args: [...args], options: known, strict: false, allowPositionals: true, tokens: true })
     const values = new Map<string, string[]>()
@@ -32,7 +40,10 @@ export class Arguments {
       if (token.kind !== 'option') continue
       const kind = Object.hasOwn(options, token.name) ? options[token.name]! : null
       if (kind === null) {
-        const hint = nearest(token.rawName, Object.keys(options).map((name) => `--${name}`))
+        const hint = nearest(
+          token.rawName,
+          Object.keys(options).map((name) => `--${name}`),
+        )
         throw new ConfigError('OPTION_UNKNOWN', `millrace ${command} has no option ${token.rawName}${hint}; see millrace ${command} --help`)
       }
       if (kind === 'flag' && token.value !== undefined) {
@@ -48,7 +59,8 @@ export class Arguments {
       values.set(token.name, list)
     }
     const missing = names[positionals.length]
-    if (missing !== undefined) throw new ConfigError('ARGUMENT_MISSING', `millrace ${command} needs ${missing}; see millrace ${command} --help`)
+    if (missing !== undefined)
+      throw new ConfigError('ARGUMENT_MISSING', `millrace ${command} needs ${missing}; see millrace ${command} --help`)
     const extra = positionals[names.length]
     if (extra !== undefined) {
       throw new ConfigError('ARGUMENT_UNEXPECTED', `millrace ${command} takes ${names.join(' ')} only, found also ${JSON.stringify(extra)}`)
@@ -74,7 +86,10 @@ export class Arguments {
     if (value === null) return null
     const found = words.find((word) => word === value)
     if (found !== undefined) return found
-    throw new ConfigError('OPTION_INVALID', `--${name} is ${JSON.stringify(value)}${nearest(value, words)}; it must be ${words.join(' or ')}`)
+    throw new ConfigError(
+      'OPTION_INVALID',
+      `--${name} is ${JSON.stringify(value)}${nearest(value, words)}; it must be ${words.join(' or ')}`,
+    )
   }
 
   /** A whole number of 1 or more. @throws ConfigError `OPTION_INVALID` */

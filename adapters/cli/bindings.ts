@@ -37,10 +37,17 @@ const STANDARD_STREAM = '-'
 export function bind(job: Job, options: BindingOptions): Bindings {
   const outlets = outletsOf(job)
   const sourceFiles = filesByName('source', sourceNames(job), options.sources)
-  const sinkFiles = filesByName('sink', outlets.map(({ name }) => name), options.sinks)
+  const sinkFiles = filesByName(
+    'sink',
+    outlets.map(({ name }) => name),
+    options.sinks,
+  )
   checkConflicts(sourceFiles, sinkFiles)
   const sources = [...sourceFiles].map(([name, files]): [string, Source] => [name, sourceOf(files, options.format)])
-  const sinks = outlets.map(({ name, hasPanes }): [string, Sink] => [name, sinkOf(sinkFiles.get(name)![0]!, options.format, options.pane && hasPanes)])
+  const sinks = outlets.map(({ name, hasPanes }): [string, Sink] => [
+    name,
+    sinkOf(sinkFiles.get(name)![0]!, options.format, options.pane && hasPanes),
+  ])
   return {
     sources: Object.fromEntries(sources),
     sinks: Object.fromEntries(sinks),
@@ -56,9 +63,12 @@ function filesByName(kind: 'source' | 'sink', names: readonly string[], given: r
     const list = files.get(name)
     if (list === undefined) {
       const hint = nearest(name, names)
-      throw new ConfigError('BINDING_UNKNOWN', `The plan has no ${kind} ${JSON.stringify(name)}${hint}; it has ${names.join(', ')}`, { details: { name, names } })
+      throw new ConfigError('BINDING_UNKNOWN', `The plan has no ${kind} ${JSON.stringify(name)}${hint}; it has ${names.join(', ')}`, {
+        details: { name, names },
+      })
     }
-    if (kind === 'sink' && list.length > 0) throw new ConfigError('BINDING_DUPLICATE', `Sink ${name} is bound to ${list[0]} and ${file}; give it one file`)
+    if (kind === 'sink' && list.length > 0)
+      throw new ConfigError('BINDING_DUPLICATE', `Sink ${name} is bound to ${list[0]} and ${file}; give it one file`)
     list.push(file)
   }
   const missing = names.filter((name) => files.get(name)!.length === 0)
@@ -74,9 +84,13 @@ function split(kind: 'source' | 'sink', names: readonly string[], text: string):
   const at = text.indexOf('=')
   const name = at > 0 ? text.slice(0, at) : null
   if (name !== null && at < text.length - 1 && (names.includes(name) || !/[./\\]/.test(name))) return { name, file: text.slice(at + 1) }
-  if (name !== null && at === text.length - 1) throw new ConfigError('OPTION_VALUE_MISSING', `--${kind} ${text} names no file; write --${kind} ${name}=FILE`)
+  if (name !== null && at === text.length - 1)
+    throw new ConfigError('OPTION_VALUE_MISSING', `--${kind} ${text} names no file; write --${kind} ${name}=FILE`)
   if (names.length === 1) return { name: names[0]!, file: text }
-  throw new ConfigError('BINDING_AMBIGUOUS', `--${kind} ${text} does not say which ${kind} it is: the plan has ${names.join(', ')}; write --${kind} NAME=${text}`)
+  throw new ConfigError(
+    'BINDING_AMBIGUOUS',
+    `--${kind} ${text} does not say which ${kind} it is: the plan has ${names.join(', ')}; write --${kind} NAME=${text}`,
+  )
 }
 
 function checkConflicts(sources: ReadonlyMap<string, readonly string[]>, sinks: ReadonlyMap<string, readonly string[]>): void {
@@ -90,8 +104,13 @@ function checkConflicts(sources: ReadonlyMap<string, readonly string[]>, sinks: 
     for (const file of files) {
       const path = isFile(file) ? resolve(file) : STANDARD_STREAM
       const other = written.get(path)
-      if (other !== undefined) throw new ConfigError('FILE_CONFLICT', `Sinks ${other} and ${name} would both write ${file}; give each a file of its own`)
-      if (read.has(path)) throw new ConfigError('FILE_CONFLICT', `Sink ${name} would write ${file}, which source ${read.get(path)} reads; give it another file`)
+      if (other !== undefined)
+        throw new ConfigError('FILE_CONFLICT', `Sinks ${other} and ${name} would both write ${file}; give each a file of its own`)
+      if (read.has(path))
+        throw new ConfigError(
+          'FILE_CONFLICT',
+          `Sink ${name} would write ${file}, which source ${read.get(path)} reads; give it another file`,
+        )
       written.set(path, name)
     }
   }

@@ -43,7 +43,9 @@ export class DeadLetterFile {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at)
       this.#text = ''
     } catch (error) {
-      throw new ConnectorError('DEAD_LETTERS_UNWRITABLE', `Cannot write dead letters to ${this.#path}: ${messageOf(error)}`, { cause: error })
+      throw new ConnectorError('DEAD_LETTERS_UNWRITABLE', `Cannot write dead letters to ${this.#path}: ${messageOf(error)}`, {
+        cause: error,
+      })
     }
   }
 

@@ -11,7 +11,8 @@ import { readPlan } from './plan-file.ts'
 
 export async function runExplain(args: readonly string[]): Promise<number> {
   const given = Arguments.parse(args, 'explain', ['PLAN.json'], { mermaid: 'flag', json: 'flag' })
-  if (given.has('mermaid') && given.has('json')) throw new ConfigError('OPTION_INVALID', '--mermaid and --json exclude each other; the JSON has the flowchart in it')
+  if (given.has('mermaid') && given.has('json'))
+    throw new ConfigError('OPTION_INVALID', '--mermaid and --json exclude each other; the JSON has the flowchart in it')
   const { plan } = await readPlan(given.positionals[0]!)
   const { text, mermaid } = explain(plan)
   if (given.has('json')) process.stdout.write(`${JSON.stringify({ type: 'plan', fingerprint: await fingerprint(plan), plan, mermaid })}\n`)

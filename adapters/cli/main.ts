@@ -11,7 +11,7 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { ConfigError, ConnectorError, JobStateError, MillraceError } from '../../runtime/index.ts'
+import { ConfigError, KernelError, MillraceError } from '../../runtime/index.ts'
 import { nearest } from './arguments.ts'
 import { runCheckpoints } from './checkpoints-command.ts'
 import { runExplain } from './explain-command.ts'
@@ -29,7 +29,8 @@ const commands: Readonly<Record<CommandName, (args: readonly string[]) => Promis
   checkpoints: runCheckpoints,
 }
 
-// A reader that has seen enough (`millrace explain plan.json | head -3`) is no failure of ours.
+// A reader that has seen enough (`millrace explain plan.json | head -3`) is no failure of ours. While a job runs, it decides: a sink
+// that cannot write ends it, a progress line that nobody reads does not.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE' && process.listenerCount('SIGINT') === 0) process.exit(EXIT_PIPE_CLOSED)
@@ -41,7 +42,10 @@ process.exitCode = await main(process.argv.slice(2)).catch(report)
 async function main(args: readonly string[]): Promise<number> {
   const [name = '--help', ...rest] = args
   if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_LEAST) {
-    throw new ConfigError('RUNTIME_TOO_OLD', `Node ${process.versions.node} is too old; millrace needs Node ${NODE_MAJOR_LEAST}.12 or newer`)
+    throw new ConfigError(
+      'RUNTIME_TOO_OLD',
+      `Node ${process.versions.node} is too old; millrace needs Node ${NODE_MAJOR_LEAST}.12 or newer`,
+    )
   }
   if (name === '--help' || name === '-h' || name === 'help') return show(isCommand(rest[0]) ? COMMAND_HELP[rest[0]] : MAIN_HELP)
   if (name === '--version' || name === '-v') return show(`${version()}\n`)
@@ -49,7 +53,10 @@ async function main(args: readonly string[]): Promise<number> {
     const kind = name.startsWith('-') ? 'option' : 'command'
     const hint = nearest(name, [...Object.keys(commands), '--help', '--version'])
     const code = kind === 'option' ? 'OPTION_UNKNOWN' : 'COMMAND_UNKNOWN'
-    throw new ConfigError(code, `There is no ${kind} ${JSON.stringify(name)}${hint}; the commands are ${Object.keys(commands).join(', ')}. See millrace --help`)
+    throw new ConfigError(
+      code,
+      `There is no ${kind} ${JSON.stringify(name)}${hint}; the commands are ${Object.keys(commands).join(', ')}. See millrace --help`,
+    )
   }
   if (rest.includes('--help') || rest.includes('-h')) return show(COMMAND_HELP[name])
   return commands[name](rest)
@@ -77,13 +84,19 @@ function report(thrown: unknown): number {
   const message = error instanceof Error ? error.message : String(error)
   process.stderr.write(`${isKnown ? error.code : 'UNEXPECTED'}: ${message}\n`)
   if (process.argv.includes('--json')) {
-    const line = { type: 'error', code: isKnown ? error.code : 'UNEXPECTED', message, retryable: isKnown && error.retryable, details: isKnown ? error.details : {} }
+    const line = {
+      type: 'error',
+      code: isKnown ? error.code : 'UNEXPECTED',
+      message,
+      retryable: isKnown && error.retryable,
+      details: isKnown ? error.details : {},
+    }
     process.stderr.write(`${JSON.stringify(line)}\n`)
   }
   if (process.env['MILLRACE_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n${causes(error)}`)
   else if (!isKnown) process.stderr.write('Set MILLRACE_DEBUG=1 to see where it happened.\n')
   if (error instanceof ConfigError) return 2
-  return thrown instanceof StartError && (error instanceof JobStateError || error instanceof ConnectorError) ? 2 : 1
+  return thrown instanceof StartError && isKnown && !(error instanceof KernelError) ? 2 : 1
 }
 
 function causes(error: Error): string {

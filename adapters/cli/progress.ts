@@ -25,9 +25,12 @@ const ERASE_LINE = '\r\u001b[2K'
 export type ProgressMode = 'redraw' | 'plain' | 'json'
 
 /** Shows progress until `ended` is aborted. Resolves when nothing of it is left on the line. */
-export async function follow(run: Run, options: { stream: ProgressStream; mode: ProgressMode; clock: Clock; ended: AbortSignal }): Promise<void> {
+export async function follow(
+  run: Run,
+  options: { stream: ProgressStream; mode: ProgressMode; clock: Clock; ended: AbortSignal },
+): Promise<void> {
   const { stream, mode, clock, ended } = options
-  const meter = new Meter(clock)
+  const meter = new Meter()
   const everyMs = { redraw: REDRAW_MS, plain: PLAIN_MS, json: JSON_MS }[mode]
   const over = new Promise<null>((resolve) => ended.addEventListener('abort', () => resolve(null), { once: true }))
   while (!ended.aborted) {
@@ -39,7 +42,10 @@ export async function follow(run: Run, options: { stream: ProgressStream; mode: 
     const measured = meter.measure(status)
     if (mode === 'json') stream.write(`${JSON.stringify(progressEvent(status, measured))}\n`)
     else if (mode === 'plain') stream.write(`${fitted(parts(status, measured), 120)}\n`)
-    else stream.write(`${ERASE_LINE}${bar(measured.share)}${fitted(parts(status, measured), (stream.columns ?? 80) - 1 - barWidth(measured.share))}`)
+    else
+      stream.write(
+        `${ERASE_LINE}${bar(measured.share)}${fitted(parts(status, measured), (stream.columns ?? 80) - 1 - barWidth(measured.share))}`,
+      )
   }
   if (mode === 'redraw') stream.write(ERASE_LINE)
 }
@@ -51,28 +57,21 @@ interface Measured {
   readonly remainingMs: number | null
 }
 
-/** Rate over the last second or so, and the time that is left if the share goes on growing as it did. */
+/** Rate over the last second or so, and the time that is left if the share goes on growing as it did. Time is the job's own. */
 class Meter {
-  readonly #clock: Clock
-  readonly #beganMs: number
   #samples: { readonly atMs: number; readonly records: number }[] = []
-  #firstShare: number | null = null
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-    this.#beganMs = clock.monotonic()
-  }
+  #first: { readonly atMs: number; readonly share: number } | null = null
 
   measure(status: JobStatus): Measured {
-    const atMs = this.#clock.monotonic()
-    this.#samples = [...this.#samples.filter((sample) => atMs - sample.atMs <= 1_500), { atMs, records: status.recordsIn }]
-    const first = this.#samples[0]!
-    const spanMs = atMs - first.atMs
-    const recordsPerSecond = spanMs > 0 ? ((status.recordsIn - first.records) / spanMs) * 1000 : (status.recordsIn / Math.max(1, status.durationMs)) * 1000
+    const { durationMs: atMs, recordsIn: records } = status
+    this.#samples = [...this.#samples.filter((sample) => atMs - sample.atMs <= 1_500), { atMs, records }]
+    const [oldest] = this.#samples
+    const spanMs = atMs - oldest!.atMs
+    const recordsPerSecond = (spanMs > 0 ? (records - oldest!.records) / spanMs : records / Math.max(1, atMs)) * 1000
     const share = shareOf(status)
-    this.#firstShare ??= share
-    const grown = share === null || this.#firstShare === null ? 0 : share - this.#firstShare
-    const remainingMs = share !== null && grown > 0.005 ? ((atMs - this.#beganMs) / grown) * (1 - share) : null
+    if (share !== null) this.#first ??= { atMs, share }
+    const grown = share === null || this.#first === null ? 0 : share - this.#first.share
+    const remainingMs = grown > 0.005 ? ((atMs - this.#first!.atMs) / grown) * (1 - share!) : null
     return { share, recordsPerSecond, remainingMs }
   }
 }

@@ -7,7 +7,18 @@
  */
 
 import process from 'node:process'
-import { ConfigError, type Duration, type Job, type JobStatus, JobStateError, MillraceError, type Run, type StartOptions, start, systemClock } from '../../runtime/index.ts'
+import {
+  ConfigError,
+  type Duration,
+  type Job,
+  type JobStatus,
+  JobStateError,
+  MillraceError,
+  type Run,
+  type StartOptions,
+  start,
+  systemClock,
+} from '../../runtime/index.ts'
 import { fileCheckpoints } from '../node.ts'
 import { Arguments } from './arguments.ts'
 import { type Bindings, bind } from './bindings.ts'
@@ -46,7 +57,14 @@ export async function runRun(args: readonly string[]): Promise<number> {
   const letterPath = given.one('dead-letters')
   const letters = letterPath === null ? null : new DeadLetterFile(letterPath, given.has('resume'))
   try {
-    return await runJob({ job, args, given, bindings, options: letters === null ? options : { ...options, onDeadLetter: (letter) => letters.write(letter) }, letters })
+    return await runJob({
+      job,
+      args,
+      given,
+      bindings,
+      options: letters === null ? options : { ...options, onDeadLetter: (letter) => letters.write(letter) },
+      letters,
+    })
   } finally {
     letters?.close()
   }
@@ -55,7 +73,8 @@ export async function runRun(args: readonly string[]): Promise<number> {
 function startOptions(given: Arguments, { sources, sinks }: Bindings): StartOptions {
   const directory = given.one('checkpoints')
   for (const name of ['every', 'resume']) {
-    if (directory === null && given.has(name)) throw new ConfigError('OPTION_INVALID', `--${name} means nothing without --checkpoints DIR; add it`)
+    if (directory === null && given.has(name))
+      throw new ConfigError('OPTION_INVALID', `--${name} means nothing without --checkpoints DIR; add it`)
   }
   const parallelism = given.count('parallelism')
   const host = given.word('host', ['auto', 'workers', 'inline'])
@@ -67,7 +86,13 @@ function startOptions(given: Arguments, { sources, sinks }: Bindings): StartOpti
     ...(host === null ? {} : { host }),
     ...(directory === null
       ? {}
-      : { checkpoints: { store: fileCheckpoints(directory), ...(every === null ? {} : { every }), resume: given.has('resume') ? 'always' : 'never' } }),
+      : {
+          checkpoints: {
+            store: fileCheckpoints(directory),
+            ...(every === null ? {} : { every }),
+            resume: given.has('resume') ? 'always' : 'never',
+          },
+        }),
     onWarning: (message) => process.stderr.write(`warning: ${message}\n`),
   }
 }

@@ -24,7 +24,8 @@ export function summaryText(status: JobStatus, options: SummaryOptions): string 
   const speed = status.durationMs > 0 ? `, ${rate((records / status.durationMs) * 1000)}` : ''
   const lines = [`${status.state === 'stopped' ? 'stopped' : 'done'}: ${printable(status.name)} in ${duration(status.durationMs)}${speed}`]
   const recovered = status.recoveredFrom
-  if (recovered !== null) lines.push(row('resumed', `from checkpoint ${recovered.checkpointId}, which covers ${counted(options.recordsBefore, 'record')}`))
+  if (recovered !== null)
+    lines.push(row('resumed', `from checkpoint ${recovered.checkpointId}, which covers ${counted(options.recordsBefore, 'record')}`))
   for (const source of status.sources) {
     const filtered = source.filtered === 0 ? '' : `, ${count(source.filtered)} filtered`
     const dead = source.deadLetters === 0 ? '' : `, ${counted(source.deadLetters, 'dead letter')}`
@@ -38,7 +39,9 @@ export function summaryText(status: JobStatus, options: SummaryOptions): string 
   for (const sink of status.sinks) {
     const file = options.sinkFiles.get(sink.name) ?? ''
     const place = file === '-' ? 'standard output' : file
-    lines.push(row('written', `${printable(sink.name)}: ${counted(sink.rows, 'row')} to ${printable(place)}, ${delivery(sink.delivery, options)}`))
+    lines.push(
+      row('written', `${printable(sink.name)}: ${counted(sink.rows, 'row')} to ${printable(place)}, ${delivery(sink.delivery, options)}`),
+    )
   }
   if (options.hasCheckpoints) lines.push(row('checkpoints', checkpointText(status)))
   return [...lines, ...letters(status, options)].join('\n')

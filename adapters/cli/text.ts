@@ -59,7 +59,10 @@ export function duration(ms: number): string {
 export function time(ms: number): string {
   const date = new Date(ms)
   if (Number.isNaN(date.getTime())) return String(ms)
-  return date.toISOString().replace('T', ' ').replace(/\.000Z$|Z$/, '')
+  return date
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.000Z$|Z$/, '')
 }
 
 /** Columns under headings; numbers (by `right`) end at the right edge. */
@@ -75,8 +78,10 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 
 /** Control characters of names and file contents, escaped, so that they cannot steer the terminal. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- escaping them is the purpose
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return text.replace(
+    /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** A word of a command line as a shell would have to be given it. */

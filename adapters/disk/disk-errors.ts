@@ -22,6 +22,7 @@ const remedies: Readonly<Record<string, string>> = {
   ENOTDIR: 'part of the path is a file: name a directory',
   EEXIST: 'there is a file of that name: name a directory',
   ENOENT: 'the directory was removed under the job: restore it, or start again',
+  EISDIR: 'there is a directory in place of a file: remove it',
   EIO: 'the disk reports an error: check it before going on',
   EMFILE: 'too many files are open: raise the limit',
 }

@@ -46,8 +46,13 @@ export class DiskReader implements CheckpointReader {
     return generations.sort((a, b) => compareGenerations(b, a))
   }
 
+  /** @throws CheckpointError `CHECKPOINT_CORRUPT` when the list of chunks behind it is damaged: without it no chunk would be safe. */
   async readManifest(generation: CheckpointGeneration): Promise<Uint8Array | null> {
-    return (await this.readManifestFile(generation))?.manifest ?? null
+    const file = await this.readManifestFile(generation)
+    if (file === null || file.chunks !== null) return file?.manifest ?? null
+    throw new CheckpointError('CHECKPOINT_CORRUPT', `The manifest of checkpoint ${generation.checkpointId} is damaged: its file does not end in a list of chunks`, {
+      details: { ...generation, directory: this.#paths.root },
+    })
   }
 
   async readManifestFile(generation: CheckpointGeneration): Promise<ManifestFile | null> {

@@ -4,6 +4,7 @@
  * Before: checkpoint/recovery, through CheckpointSession. After: DiskFileSystem.
  * A commit is: chunks and their directories on the disk → manifest on the disk under a draft name → still the owner? → the manifest
  * gets its name by a link → its directory on the disk → certificate → still the owner? → acknowledged.
+ * After a failure all chunks written since the last commit are forgotten, and must be written again.
  * A chunk is written even when a file of its name is there, unless this session wrote that: the file may be damaged or not yet durable.
  *
  * Invariant: when `commit` resolves, the generation survives power loss; at no moment is there a manifest whose chunks are not durable.
@@ -52,6 +53,10 @@ export class DiskSession implements CheckpointSession {
   readonly #unsynced = new Set<string>()
   readonly #chunkDirectories = new Set<string>()
   #draftCount = 0
+  /** Chunks being written at this moment. */
+  #writingCount = 0
+  /** The disk was full, and what the failed checkpoint wrote is still there. */
+  #isFull = false
   #isSwept = false
   #isBroken = false
   #isClosed = false
@@ -85,6 +90,7 @@ export class DiskSession implements CheckpointSession {
     if (this.#pending.has(hash)) return
     const { fs, paths } = this.#parts
     const directory = paths.chunkDirectory(hash)
+    this.#writingCount++
     try {
       await this.#ensureDirectory(directory)
       const draft = this.#draft()
@@ -94,6 +100,8 @@ export class DiskSession implements CheckpointSession {
       this.#pending.add(hash)
     } catch (error) {
       throw await this.#failure(error, 'write a chunk')
+    } finally {
+      if (--this.#writingCount === 0 && this.#isFull) await this.#makeRoom()
     }
   }
 
@@ -185,8 +193,18 @@ export class DiskSession implements CheckpointSession {
     const failure = writeError(await this.#parts.claim.explain(error), action, this.#parts.paths.root)
     this.#pending.clear()
     this.#isSwept = false
-    if (failure.code === 'STORE_FULL') await this.#collectChunks([]).catch(() => {})
+    if (failure.code === 'STORE_FULL') {
+      this.#isFull = true
+      if (this.#writingCount === 0) await this.#makeRoom()
+    }
     return failure
+  }
+
+  /** Throws away what the failed checkpoint wrote, once nothing of it is being written any more. */
+  async #makeRoom(): Promise<void> {
+    this.#isFull = false
+    this.#pending.clear()
+    await this.#collectChunks([]).catch(() => {})
   }
 
   /** Throws away manifests above the number to keep, and their chunks. Failing here loses nothing: the next commit tries again. */

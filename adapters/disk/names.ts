@@ -108,7 +108,7 @@ export function manifestFile(manifest: Uint8Array, chunks: readonly ChunkHash[])
   return Buffer.concat([manifest, list, createHash('sha256').update(list).digest(), Buffer.from('MRGC')])
 }
 
-/** The parts of a manifest's file. A damaged list gives null for it, and all bytes as the manifest, which its reader then refuses. */
+/** The parts of a manifest's file; `chunks` is null when its list, and so its end, is damaged. */
 export function readManifestFile(bytes: Uint8Array): { readonly manifest: Uint8Array; readonly chunks: readonly ChunkHash[] | null } {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const damaged = { manifest: bytes, chunks: null }

@@ -33,6 +33,6 @@ console.log(`first run: ${stopped.state} after ${stopped.recordsIn} records`)
 const ended = await (await begin()).finished
 console.log(`second run: went on from checkpoint ${ended.recoveredFrom?.checkpointId}, ${ended.state} after ${ended.recordsIn} records`)
 
-const rows = (await readFile(file, 'utf8')).trim().split('\n').map((line) => JSON.parse(line))
-console.log(`${rows.length} hours, ${rows.reduce((sum, { n }) => sum + n, 0)} records in them`)
+const hours = (await readFile(file, 'utf8')).trim().split('\n')
+console.log(`${hours.length} hours, ${hours.reduce((sum, hour) => sum + JSON.parse(hour).n, 0)} records in them`)
 await rm(directory, { recursive: true })

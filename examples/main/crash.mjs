@@ -10,6 +10,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { fileCheckpoints, verify } from 'millrace/node'
 import { bold, bright, count, counted, heading, print, progressLine, seconds } from './terminal.mjs'
 
 const FILES = ['minutes.ndjson', 'hot.ndjson', 'late.ndjson']
@@ -22,7 +23,11 @@ export async function killAndCompare({ records, parallelism, killAfter, director
   for (const folder of [calm, killed]) await mkdir(folder, { recursive: true })
   const child = (folder, killAt) => runChild({ directory: folder.href, records, parallelism }, killAt)
 
-  heading(1, `Undisturbed: ${count(records)} readings of a fleet`, 'Windows by the minute and by five minutes, a checkpoint on disk every 250 ms.')
+  heading(
+    1,
+    `Undisturbed: ${count(records)} readings of a fleet`,
+    'Windows by the minute and by five minutes, a checkpoint on disk every 250 ms.',
+  )
   const first = await child(calm, null)
   ended(first)
 
@@ -33,33 +38,45 @@ export async function killAndCompare({ records, parallelism, killAfter, director
     return 1
   }
   const { status } = second
-  const files = await readdir(killed)
+  const covered = await newestCheckpoint(new URL('checkpoints', killed))
   print(
-    `   ${bold('Killed')} after ${count(status.recordsIn)} readings, ${counted(status.checkpoints.count, 'checkpoint')}, the last one ${status.checkpoints.last.checkpointId}.`,
-    `   What it left: ${files.toSorted().join(', ')}. No result file yet: parts become one when the job has ended.`,
-    '',
+    `   ${bold('Killed')} after ${count(status.recordsIn)} readings. Whole on the disk: checkpoint ${covered.checkpointId}, which covers ${count(covered.records)} of them.`,
+    `   No result file yet: its parts, in ${(await readdir(killed)).filter((name) => name.endsWith('.parts')).length} folders, become one when the job has ended.`,
   )
 
-  heading(3, 'A new process on the same directory', 'It finds the newest checkpoint that is whole, removes what no checkpoint covers, and goes on.')
+  heading(
+    3,
+    'A new process on the same directory',
+    'It finds the newest checkpoint that is whole, removes what no checkpoint covers, and goes on.',
+  )
   const third = await child(killed, null)
   ended(third)
   const { recoveredFrom } = third.status
-  print(`   Went on from checkpoint ${recoveredFrom?.checkpointId ?? 'none'}, as epoch ${third.status.epoch}.`)
+  print(`   It went on from checkpoint ${recoveredFrom?.checkpointId ?? 'none'} and read ${count(records - covered.records)} readings.`)
 
   heading(4, 'The results of both', 'The first is that of the undisturbed run, the second that of the run that was killed.')
   const same = await Promise.all(FILES.map((name) => compare(name, new URL(name, calm), new URL(name, killed))))
   const isSame = same.every((value) => value) && recoveredFrom !== null
-  print('', isSame ? bold(bright('Equal, byte for byte: nothing lost, nothing twice.')) : bold('NOT EQUAL: this is a defect of Millrace, please report it.'))
+  print(
+    '',
+    isSame
+      ? bold(bright('Equal, byte for byte: nothing lost, nothing twice.'))
+      : bold('NOT EQUAL: this is a defect of Millrace, please report it.'),
+  )
   return isSame ? 0 : 1
 }
 
 function ended({ status }) {
-  print(`   ${bold('Ended')} after ${count(status.recordsIn)} readings: ${counted(status.recordsOut, 'row')} written, ${counted(status.checkpoints.count, 'checkpoint')}, ${seconds(status.durationMs)}.`)
+  print(
+    `   ${bold('Ended')} after ${count(status.recordsIn)} readings: ${counted(status.recordsOut, 'row')} written, ${counted(status.checkpoints.count, 'checkpoint')}, ${seconds(status.durationMs)}.`,
+  )
 }
 
 /** Runs the job in a process, and kills it at a share of its work, once there is a checkpoint. @returns its last status. */
 async function runChild(job, killAt) {
-  const child = fork(fileURLToPath(new URL('crash-job.mjs', import.meta.url)), [JSON.stringify(job)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(fileURLToPath(new URL('crash-job.mjs', import.meta.url)), [JSON.stringify(job)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   let last = null
   let isWhole = false
   child.on('message', ({ kind, status }) => {
@@ -68,12 +85,19 @@ async function runChild(job, killAt) {
     isWhole = kind === 'done'
     if (process.stdout.isTTY) process.stdout.write(isWhole ? '\r\u001b[2K' : `\r\u001b[2K${progressLine(status)}`)
     const share = status.sources[0].progress ?? 0
-    if (killAt !== null && !isWhole && share >= killAt && status.checkpoints.count > 0) child.kill('SIGKILL')
+    if (killAt !== null && !isWhole && share >= killAt && status.checkpoints.last !== null) child.kill('SIGKILL')
   })
   const [code, signal] = await once(child, 'exit')
   if (process.stdout.isTTY) process.stdout.write('\r\u001b[2K')
   if (code !== 0 && signal !== 'SIGKILL') throw new Error(`The job's process ended with ${code ?? signal}`)
   return { status: last, isWhole }
+}
+
+/** Looks into the directory of checkpoints, as `millrace checkpoints DIR --verify` does. */
+async function newestCheckpoint(directory) {
+  const reports = await verify(await fileCheckpoints(directory).inspect())
+  const { generation, manifest } = reports.find(({ problem }) => problem === null)
+  return { checkpointId: generation.checkpointId, records: manifest.sources.readings.splits.fleet.recordCount }
 }
 
 async function compare(name, left, right) {

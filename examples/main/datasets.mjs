@@ -45,5 +45,8 @@ async function flightRows() {
 /** Rows of a result file. */
 export async function resultRows(path) {
   const text = await readFile(path, 'utf8')
-  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line))
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
 }

@@ -3,7 +3,21 @@
  * one tumbling (with corrections for late records, and what is too late sent aside), one sliding.
  */
 
-import { boundedOutOfOrderness, col, count, f64, max, mean, monotonous, pipeline, schema, sliding, timestamp, tumbling, utf8 } from 'millrace'
+import {
+  boundedOutOfOrderness,
+  col,
+  count,
+  f64,
+  max,
+  mean,
+  monotonous,
+  pipeline,
+  schema,
+  sliding,
+  timestamp,
+  tumbling,
+  utf8,
+} from 'millrace'
 
 /** Quakes of each seismic network by the hour, and by the day of 24 hours every 6 hours. */
 export function earthquakeJob() {
@@ -35,7 +49,12 @@ export function fleetJob() {
     .eventTime('at', boundedOutOfOrderness('5s'))
     .keyBy('device')
   const measures = { n: count(), mean: mean('celsius'), max: max('celsius') }
-  const minutes = readings.window(tumbling('1m')).allowedLateness('2m').lateTo('late').aggregate(measures, { uid: 'minutes' }).sink('minutes')
+  const minutes = readings
+    .window(tumbling('1m'))
+    .allowedLateness('2m')
+    .lateTo('late')
+    .aggregate(measures, { uid: 'minutes' })
+    .sink('minutes')
   const hot = readings.window(sliding('5m', '1m')).aggregate(measures, { uid: 'five-minutes' }).filter(col('mean').gt(60)).sink('hot')
   return hot.and(minutes)
 }

@@ -54,7 +54,10 @@ export function table(title, headings, rows) {
   const names = headings.map((name) => name.replace(/^>/, ''))
   const widths = names.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column].length)))
   const line = (row) =>
-    row.map((cell, column) => (headings[column].startsWith('>') ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join('   ').trimEnd()
+    row
+      .map((cell, column) => (headings[column].startsWith('>') ? cell.padStart(widths[column]) : cell.padEnd(widths[column])))
+      .join('   ')
+      .trimEnd()
   print(`   ${bold(title)}`, `   ${dim(line(names))}`, ...rows.map((row) => `   ${line(row)}`), '')
 }
 
@@ -76,24 +79,27 @@ async function redraw(run, ended) {
     await systemClock.sleep(80, ended)
     const status = ended.aborted ? null : await Promise.race([run.status(), over])
     if (status === null) break
-    out.write(`\r\u001b[2K${progressLine(status).slice(0, (out.columns ?? 80) + 20)}`)
+    out.write(`\r\u001b[2K${progressLine(status)}`)
   }
   out.write('\r\u001b[2K')
 }
 
+/** Share done, records, rate, watermark, late, checkpoint: as much of it as fits the terminal. */
 export function progressLine({ sources, recordsIn, durationMs, late, checkpoints, windows }) {
   const share = sources[0]?.progress ?? 0
   const filled = Math.round(share * BAR_CELLS)
   const watermarkMs = windows[0]?.watermarkMs ?? null
   const parts = [
-    `   ${bright('━'.repeat(filled))}${dim('─'.repeat(BAR_CELLS - filled))} ${String(Math.floor(share * 100)).padStart(3)} %`,
+    `${String(Math.floor(share * 100)).padStart(3)} %`,
     `${count(recordsIn)} records`,
     rate((recordsIn / durationMs) * 1000),
-    watermarkMs === null ? '' : `watermark ${utc(watermarkMs).slice(5)}`,
+    watermarkMs === null ? '' : `watermark ${utc(watermarkMs)}`,
     late === 0 ? '' : `${count(late)} late`,
     checkpoints.last === null ? '' : `checkpoint ${checkpoints.last.checkpointId}`,
-  ]
-  return parts.filter((part) => part !== '').join('  ')
+  ].filter((part) => part !== '')
+  let line = ''
+  for (const part of parts) if (line.length + part.length + BAR_CELLS + 6 < (out.columns ?? 80)) line += `${part}  `
+  return `   ${bright('━'.repeat(filled))}${dim('─'.repeat(BAR_CELLS - filled))} ${line.trimEnd()}`
 }
 
 /** One line about a job that has ended. */

@@ -26,7 +26,8 @@ import {
   addBasicDirect, addBasicToTable, CONSTANT_BYTES, earliestMs, latestMs, markIndices, redirectNulls, rowAddresses, sliceIndices,
   writeConstants,
 } from "./column-loops";
-import { configureLogs, entryBytes, entryValues, foldLog, reserveEntries } from "./slice-log";
+import { appendEntries, appendOne, appendPlain } from "./log-writer";
+import { configureLogs, entryBytes, foldLog, reserveEntries } from "./slice-log";
 
 const WIDTH_MAX = 4096;
 const EXACT_MS: f64 = 562949953421312; // width · sliceMs stays below 2^49: see sliceIndices
@@ -152,7 +153,7 @@ function assignSlices(from: i32, to: i32): bool {
   const isBelow = earliestMs < sliceStart(base);
   const isAbove = latestMs >= sliceStart(base + width);
   hasSlowRows = isBelow || isAbove;
-  low = isBelow ? 1 : <i32>(sliceOf(earliestMs) - base) + 1;
+  low = isBelow ? 1 : <i32>min<f64>(sliceOf(earliestMs) - base, width) + 1;
   high = isAbove ? width : latestMs < sliceStart(base) ? 0 : <i32>(sliceOf(latestMs) - base) + 1;
   return true;
 }
@@ -250,52 +251,12 @@ function addValues(from: i32, count: i32, rows: usize): void {
 }
 
 function addToLogs(from: i32, count: i32, keys: usize): void {
-  if (isPlain && valuesValidity(0) == 0) appendPlain(valuesPtr(0) + from * 8, count, keys);
-  else appendEntries(from, count, keys);
+  if (isPlain && valuesValidity(0) == 0) appendPlain(valuesPtr(0) + from * 8, count, keys, indices, cursors);
+  else appendEntries(from, count, keys, indices, cursors, rowPtrs);
   for (let index = low; index <= high; index++) {
     const slice = <usize>load<u32>(slicePtrs + index * 4);
     if (slice == 0 || !isLog(slice)) continue;
     store<i32>(slice + SLICE_LOG_BYTES, load<u32>(cursors + index * 4) - load<u32>(slice + SLICE_LOG));
-  }
-}
-
-function appendPlain(values: usize, count: i32, keys: usize): void {
-  const ends = cursors;
-  for (let i = 0, at = indices; i < count; i++, at += 4, keys += 4, values += 8) {
-    const end = ends + (load<u32>(at) << 2);
-    const entry = <usize>load<u32>(end);
-    store<u64>(entry, <u64>load<u32>(keys) | 0xffffffff00000000);
-    store<f64>(entry, load<f64>(values), 8);
-    store<u32>(end, <u32>(entry + 16));
-  }
-}
-
-function appendEntries(from: i32, count: i32, keys: usize): void {
-  const ends = cursors;
-  const bytes = entryBytes;
-  for (let i = 0; i < count; i++) {
-    const end = ends + (load<u32>(indices + i * 4) << 2);
-    const entry = load<u32>(end);
-    store<u64>(entry, <u64>load<u32>(keys + i * 4) | 0xffffffff00000000);
-    store<u32>(end, entry + bytes);
-    store<u32>(rowPtrs + i * 4, entry);
-  }
-  writeEntries(from, count);
-}
-
-// Times and values of the entries at rowPtrs.
-function writeEntries(from: i32, count: i32): void {
-  if (entryValues > 8) for (let i = 0; i < count; i++) store<f64>(load<u32>(rowPtrs + i * 4), timeOf(from + i), 8);
-  for (let v = 0; v < valueCount; v++) {
-    const values = valuesPtr(v) + from * 8;
-    const validity = valuesValidity(v);
-    const offset = entryValues + v * 8;
-    for (let i = 0; i < count; i++) store<f64>(load<u32>(rowPtrs + i * 4) + offset, load<f64>(values + i * 8));
-    if (validity == 0) continue;
-    for (let i = 0; i < count; i++) {
-      const bits = load<u32>(rowPtrs + i * 4) + 4;
-      store<u32>(bits, load<u32>(bits) & ~(u32(load<u8>(validity + from + i) == 0) << v));
-    }
   }
 }
 
@@ -310,7 +271,10 @@ export function addRecord(row: i32, number: f64): bool {
   if (isLog(slice)) {
     if (!isComplete(lastWindowOf(number))) {
       if (!reserveEntries(slice, 1)) return false;
-      if (isLog(slice)) return appendOne(slice, row, key);
+      if (isLog(slice)) {
+        appendOne(slice, row, key, rowPtrs);
+        return true;
+      }
     } else {
       // Its window has fired and will be asked for this key at once.
       if (!foldLog(slice)) return false;
@@ -322,14 +286,4 @@ export function addRecord(row: i32, number: f64): bool {
   store<u32>(rowPtrs, <u32>target);
   addValues(row, 1, rowPtrs);
   return span == 1 || patchMerges(number, key, isNew);
-}
-
-function appendOne(slice: usize, row: i32, key: i32): bool {
-  const used = load<i32>(slice + SLICE_LOG_BYTES);
-  const entry = load<u32>(slice + SLICE_LOG) + used;
-  store<u64>(entry, <u64>(<u32>key) | 0xffffffff00000000);
-  store<u32>(rowPtrs, <u32>entry);
-  writeEntries(row, 1);
-  store<i32>(slice + SLICE_LOG_BYTES, used + entryBytes);
-  return true;
 }

@@ -43,6 +43,8 @@ export class Exchange {
   readonly #router: KeyRouter
   readonly #subtaskOfGroup: Uint8Array
   readonly #codeColumns: readonly number[]
+  /** A column of the batches that has codes, key or not: all of a batch share one dictionary. -1: there is none. */
+  readonly #dictionaryColumn: number
   readonly #isStringKey: boolean
   readonly #dictionaries = new Map<number, Dictionary>()
   #batch: RecordBatch | null = null
@@ -60,6 +62,7 @@ export class Exchange {
     const keyColumns = layout.keys.map((index) => layout.columns[index]!)
     this.#isStringKey = layout.keyGroupOffset < 0 && keyColumns.length === 1
     this.#codeColumns = layout.keys.filter((index) => layout.columns[index]!.form === 'code')
+    this.#dictionaryColumn = layout.columns.find(({ form }) => form === 'code')?.source ?? -1
     this.#router = new KeyRouter(
       keyColumns.map((column) => column.source),
       this.#isStringKey,
@@ -99,6 +102,10 @@ export class Exchange {
     this.#batch = batch
     this.#times = times
     this.recordCount += batch.rowCount
+    if (this.#dictionaryColumn >= 0) {
+      const dictionary = batch.columns[this.#dictionaryColumn]!.dictionary as Dictionary
+      if (dictionary !== this.#dictionary) this.#startDictionary(dictionary)
+    }
     // One subtask and a string key: groups are only wanted for new codes, which #collectEntries finds.
     if (this.layout.keys.length > 0 && !(this.#isStringKey && this.#lanes.length === 1)) this.#router.route(batch)
     this.#select(batch.rowCount)
@@ -175,8 +182,7 @@ export class Exchange {
 
   /** Finds the codes of key columns that a subtask has not seen, so that their entries go first. */
   #collectEntries(batch: RecordBatch): void {
-    const dictionary = batch.columns[this.layout.columns[this.#codeColumns[0]!]!.source]!.dictionary as Dictionary
-    if (dictionary !== this.#dictionary) this.#startDictionary(dictionary)
+    const dictionary = this.#dictionary!
     // With one string key every code belongs to one subtask: when all were sent, there is nothing to look for.
     if (this.#isStringKey && this.#sentCount === dictionary.size) return
     if (this.#isStringKey) this.#router.learn(dictionary)

@@ -78,6 +78,8 @@ interface Split {
 /** More distinct strings than this and the dictionary is begun anew, so that key churn does not leak. */
 const DICTIONARY_SIZE_MAX = 1 << 20
 const DICTIONARY_BYTES_MAX = 1 << 28
+/** Records of a split until the next one has its turn, where no watermark says so. */
+const TURN_RECORDS = 1024
 /** Chunks a step reads before it looks up. */
 const CHUNKS_A_STEP = 16
 
@@ -258,8 +260,9 @@ export class Intake {
   }
 
   #rowsUntilWatermark(split: Split): number {
-    let rows = this.#options.batchRowsMax
-    for (const { spec } of this.#options.tracks) rows = Math.min(rows, spec.watermark.everyRecords - (split.recordCount % spec.watermark.everyRecords))
+    const { tracks, batchRowsMax } = this.#options
+    let rows = tracks.length === 0 ? Math.min(batchRowsMax, TURN_RECORDS - (split.recordCount % TURN_RECORDS)) : batchRowsMax
+    for (const { spec } of tracks) rows = Math.min(rows, spec.watermark.everyRecords - (split.recordCount % spec.watermark.everyRecords))
     return rows
   }
 
@@ -288,15 +291,18 @@ export class Intake {
       if (this.isLive) split.lastActiveMs = clock.monotonic()
     }
     if (result === 'end') split.isEnded = true
+    // Splits take turns at fixed places too: how many rows a read brings must not decide in which order records of two splits come.
+    let isTurnOver = this.isLive || split.isEnded || (tracks.length === 0 && rowCount > 0 && split.recordCount % TURN_RECORDS === 0)
     tracks.forEach((track, index) => {
       const time = split.times[index]!
       time.maxMs = Math.max(time.maxMs, track.observedMs)
       time.isEnded = split.isEnded
       if (rowCount > 0) time.isIdle = false
       const isPlace = rowCount > 0 && split.recordCount % track.spec.watermark.everyRecords === 0
+      if (isPlace) isTurnOver = true
       if (isPlace || split.isEnded || (result === 'idle' && this.isLive)) this.#advance(track, index)
     })
-    this.#turn++
+    if (isTurnOver) this.#turn++
     this.#isChunkPending = true
     return isSomething || result !== 'idle'
   }

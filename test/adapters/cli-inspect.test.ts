@@ -7,7 +7,18 @@ async function withCheckpoints(): Promise<string> {
   const directory = temporaryDirectory()
   writePlan(directory)
   writeFileSync(join(directory, 'in.csv'), csvOf(readings(200_000)))
-  const { code, stderr } = await millrace(directory, ['run', 'plan.json', '--source', 'in.csv', '--sink', 'out.ndjson', '--checkpoints', 'state', '--every', '10ms'])
+  const { code, stderr } = await millrace(directory, [
+    'run',
+    'plan.json',
+    '--source',
+    'in.csv',
+    '--sink',
+    'out.ndjson',
+    '--checkpoints',
+    'state',
+    '--every',
+    '10ms',
+  ])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   return directory
 }
@@ -46,12 +57,17 @@ test('checkpoints lists, verifies and inspects', async () => {
   expect(list.stdout).toContain('not verified, final')
   const verified = await millrace(directory, ['checkpoints', 'state', '--verify'])
   expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining('Every byte was read') })
-  const { checkpoints } = JSON.parse((await millrace(directory, ['checkpoints', 'state', '--json'])).stdout) as { checkpoints: { checkpointId: number }[] }
+  const { checkpoints } = JSON.parse((await millrace(directory, ['checkpoints', 'state', '--json'])).stdout) as {
+    checkpoints: { checkpointId: number }[]
+  }
   const newest = String(checkpoints[0]!.checkpointId)
   const inspected = await millrace(directory, ['checkpoints', 'state', 'inspect', newest])
   expect(inspected).toMatchObject({ code: 0, stdout: expect.stringContaining('split file: 200,000 records') })
   expect(inspected.stdout).toContain('windows.recordsIn: 200,000')
-  expect(JSON.parse((await millrace(directory, ['checkpoints', 'state', 'inspect', newest, '--json'])).stdout)).toMatchObject({ type: 'checkpoint', jobName: 'cli-test' })
+  expect(JSON.parse((await millrace(directory, ['checkpoints', 'state', 'inspect', newest, '--json'])).stdout)).toMatchObject({
+    type: 'checkpoint',
+    jobName: 'cli-test',
+  })
 })
 
 test('--verify finds a flipped bit, and the exit code says so', async () => {
@@ -72,7 +88,16 @@ test('--verify finds a flipped bit, and the exit code says so', async () => {
 
 test('what is not there is refused with 2', async () => {
   const directory = await withCheckpoints()
-  expect(await millrace(directory, ['checkpoints', 'nowhere'])).toMatchObject({ code: 2, stderr: expect.stringContaining('DIRECTORY_MISSING') })
-  expect(await millrace(directory, ['checkpoints', 'plan.json'])).toMatchObject({ code: 2, stderr: expect.stringContaining('it is not a directory') })
-  expect(await millrace(directory, ['checkpoints', 'state', 'inspect', '999'])).toMatchObject({ code: 2, stderr: expect.stringContaining('CHECKPOINT_UNKNOWN') })
+  expect(await millrace(directory, ['checkpoints', 'nowhere'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('DIRECTORY_MISSING'),
+  })
+  expect(await millrace(directory, ['checkpoints', 'plan.json'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('it is not a directory'),
+  })
+  expect(await millrace(directory, ['checkpoints', 'state', 'inspect', '999'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('CHECKPOINT_UNKNOWN'),
+  })
 })

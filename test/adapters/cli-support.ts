@@ -66,7 +66,8 @@ export function millrace(cwd: string, args: readonly string[], input = ''): Prom
 export async function firstCheckpoint(directory: string, { child }: Started): Promise<void> {
   const manifests = join(directory, 'manifests')
   while (!existsSync(manifests) || readdirSync(manifests).length === 0) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The process ended (${child.exitCode ?? child.signalCode}) without a checkpoint`)
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`The process ended (${child.exitCode ?? child.signalCode}) without a checkpoint`)
     await systemClock.sleep(5)
   }
 }
@@ -106,7 +107,13 @@ export function plan({ late = { kind: 'drop' }, allowedLatenessMs = 0, sizeMs = 
     name: 'cli-test',
     operators: [
       { uid: 'readings', op: 'source', schema: { device: 'utf8', at: 'timestamp', celsius: 'f64' } },
-      { uid: 'time', op: 'eventTime', inputs: ['readings'], column: 'at', watermark: { kind: 'boundedOutOfOrderness', delayMs: 5_000, everyRecords: 1 } },
+      {
+        uid: 'time',
+        op: 'eventTime',
+        inputs: ['readings'],
+        column: 'at',
+        watermark: { kind: 'boundedOutOfOrderness', delayMs: 5_000, everyRecords: 1 },
+      },
       { uid: 'by-device', op: 'keyBy', inputs: ['time'], columns: ['device'] },
       {
         uid: 'windows',
@@ -127,7 +134,11 @@ export function writePlan(directory: string, options: PlanOptions = {}): void {
 }
 
 /** Windows of the plan above, the obvious way. @returns lines in the order of {@link sortedLines}, and how many readings were late. */
-export function expected(rows: readonly Reading[], sizeMs = 10_000, delayMs = 5_000): { readonly lines: string[]; readonly late: Reading[] } {
+export function expected(
+  rows: readonly Reading[],
+  sizeMs = 10_000,
+  delayMs = 5_000,
+): { readonly lines: string[]; readonly late: Reading[] } {
   const windows = new Map<string, { windowStart: number; windowEnd: number; device: string; n: number; max: number }>()
   const late: Reading[] = []
   let watermark = Number.NEGATIVE_INFINITY
@@ -149,7 +160,10 @@ export function expected(rows: readonly Reading[], sizeMs = 10_000, delayMs = 5_
 }
 
 export function sortedLines(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '').sort()
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort()
 }
 
 export function contentOf(directory: string, name: string): Promise<string> {

@@ -119,19 +119,20 @@ describe.each(faults)('%s at every changing operation', (fault) => {
   })
 })
 
-test('after a failed checkpoint its files are removed, and after the next good one nothing is left of it', async () => {
-  const root = newDirectory()
-  const processes = new FakeProcesses()
-  const disk = new FaultyDisk()
-  const session = await diskStore(root, processes.spawn(), disk).open('contract')
-  await commitSample(session, 1)
-  const before = filesBelow(root)
-  disk.failAt(4, 'short-then-ENOSPC')
-  await expect(commitSample(session, 2, ['a', 'b', 'c', 'd'])).rejects.toMatchObject({ code: 'STORE_FULL', retryable: true })
-  expect(filesBelow(root)).toEqual(before)
-  disk.heal()
-  await commitSample(session, 2)
-  expect(filesBelow(join(root, 'chunks')).length).toBe(3)
+test('after a full disk the files of the failed checkpoint are removed, and the next good one leaves nothing of it', async () => {
+  for (let nth = 0; nth < 16; nth++) {
+    const root = newDirectory()
+    const disk = new FaultyDisk()
+    const session = await diskStore(root, new FakeProcesses().spawn(), disk).open('contract')
+    await commitSample(session, 1)
+    const before = filesBelow(root)
+    disk.failAt(nth, 'ENOSPC')
+    await expect(commitSample(session, 2, ['a', 'b', 'c', 'd'])).rejects.toMatchObject({ code: 'STORE_FULL', retryable: true })
+    expect(filesBelow(root)).toEqual(before)
+    disk.heal()
+    await commitSample(session, 2)
+    expect(filesBelow(join(root, 'chunks')).length).toBe(3)
+  }
 })
 
 test('a session whose directory could not be synced ends, and the next one goes on', async () => {

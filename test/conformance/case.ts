@@ -87,7 +87,12 @@ export interface Case {
 }
 
 /** Aggregates of the format, and how a result of the product makes their value. */
-export const AGGREGATES: Readonly<Record<string, { readonly parts: Readonly<Record<string, OracleAggregate>>; readonly value: (row: Readonly<Record<string, unknown>>) => unknown }>> = {
+export const AGGREGATES: Readonly<
+  Record<
+    string,
+    { readonly parts: Readonly<Record<string, OracleAggregate>>; readonly value: (row: Readonly<Record<string, unknown>>) => unknown }
+  >
+> = {
   sum: { parts: { sum: { fn: 'sum', column: 'value' } }, value: ({ sum }) => sum },
   count: { parts: { count: { fn: 'count' } }, value: ({ count }) => count },
   max: { parts: { max: { fn: 'max', column: 'value' } }, value: ({ max }) => max },
@@ -149,7 +154,8 @@ function windowFeatures({ config, script }: Case): string[] {
 
 /** `event-time`, once or repeatedly: when the watermark reaches the end, and at once for an element that is late and still accepted. */
 function isDefaultTrigger(trigger: Trigger, allowedLateness: number): boolean {
-  if (trigger.type === 'repeatedly') return trigger.of !== undefined && !Array.isArray(trigger.of) && isDefaultTrigger(trigger.of as Trigger, allowedLateness)
+  if (trigger.type === 'repeatedly')
+    return trigger.of !== undefined && !Array.isArray(trigger.of) && isDefaultTrigger(trigger.of as Trigger, allowedLateness)
   if (trigger.type !== 'event-time') return false
   return trigger.late === undefined || trigger.late.type === 'every-element' || allowedLateness === 0
 }

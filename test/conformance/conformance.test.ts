@@ -26,7 +26,7 @@ sharedDescribe('conformance', () => {
     const original = cases.find(({ id }) => id === 'flink.window.side-output-due-to-lateness-tumbling')!
     const expectations = original.script!.filter((step) => 'expect' in step)
     const text = JSON.stringify(expectations)
-    const numbers = [...text.matchAll(/-?\d+/g)].filter(({ index }) => !/"key$/.test(text.slice(0, index)))
+    const numbers = [...text.matchAll(/-?\d+/g)].filter(({ index }) => !text.slice(0, index).endsWith('"key'))
     for (const { 0: number, index } of numbers) {
       const changed = JSON.parse(`${text.slice(0, index)}${Number(number) + 1}${text.slice(index + number.length)}`) as typeof expectations
       let next = 0
@@ -49,11 +49,42 @@ test('a restore in the middle of a script changes no expectation, with watermark
   const fired = { expect: { out: [{ key: 'k', value: 2, start: 0, end: 10, pane: { timing: 'ON_TIME', index: 0 } }] } }
   const again = { expect: { out: [{ key: 'k', value: 3, start: 0, end: 10, pane: { timing: 'LATE', index: 1 } }] } }
   const restore = { checkpointRestore: true } as const
-  const byHand = [step(1), restore, step(2), { watermark: 9 }, fired, restore, step(3), restore, again, { watermark: 14 }, step(4), restore, { expect: { out: [], dropped: 1 } }]
+  const byHand = [
+    step(1),
+    restore,
+    step(2),
+    { watermark: 9 },
+    fired,
+    restore,
+    step(3),
+    restore,
+    again,
+    { watermark: 14 },
+    step(4),
+    restore,
+    { expect: { out: [], dropped: 1 } },
+  ]
   expect(await runCase({ ...base, script: byHand }, '.')).toEqual({ id: 'own.case', kind: 'passed' })
-  const generated = [step(1), restore, step(2), step(10), fired, restore, step(3), restore, again, step(15), step(4), restore, { expect: { out: [], dropped: 1 } }]
+  const generated = [
+    step(1),
+    restore,
+    step(2),
+    step(10),
+    fired,
+    restore,
+    step(3),
+    restore,
+    again,
+    step(15),
+    step(4),
+    restore,
+    { expect: { out: [], dropped: 1 } },
+  ]
   const watermark = { strategy: 'bounded-out-of-orderness', bound: 0, emit: 'per-event' }
-  expect(await runCase({ ...base, config: { ...base.config, watermark }, script: generated }, '.')).toEqual({ id: 'own.case', kind: 'passed' })
+  expect(await runCase({ ...base, config: { ...base.config, watermark }, script: generated }, '.')).toEqual({
+    id: 'own.case',
+    kind: 'passed',
+  })
 })
 
 test('a case is skipped for what its configuration needs, even if it does not require it by name', async () => {
@@ -66,8 +97,20 @@ test('a case is skipped for what its configuration needs, even if it does not re
 })
 
 test('definitions that make no window are refused, and those that do are not', async () => {
-  const assign = (invalid: Case['invalid']): Case => ({ id: 'own.assign', kind: 'assign', requires: ['config-validation'], config: {}, invalid: invalid! })
-  const wrong = [0, -1, 0.5].flatMap((size) => [{ type: 'tumbling', size }, { type: 'sliding', size, slide: 1 }, { type: 'sliding', size: 10, slide: size }])
-  expect(await runCase(assign([...wrong, { type: 'tumbling', size: 10, offset: 10 }, { type: 'sliding', size: 10, slide: 5, offset: -5 }]), '.')).toMatchObject({ kind: 'passed' })
+  const assign = (invalid: Case['invalid']): Case => ({
+    id: 'own.assign',
+    kind: 'assign',
+    requires: ['config-validation'],
+    config: {},
+    invalid: invalid!,
+  })
+  const wrong = [0, -1, 0.5].flatMap((size) => [
+    { type: 'tumbling', size },
+    { type: 'sliding', size, slide: 1 },
+    { type: 'sliding', size: 10, slide: size },
+  ])
+  expect(
+    await runCase(assign([...wrong, { type: 'tumbling', size: 10, offset: 10 }, { type: 'sliding', size: 10, slide: 5, offset: -5 }]), '.'),
+  ).toMatchObject({ kind: 'passed' })
   expect(await runCase(assign([{ type: 'sliding', size: 10, slide: 25, offset: -24 }]), '.')).toMatchObject({ kind: 'failed' })
 })

@@ -31,7 +31,8 @@ for await (const outcome of runFolder(resolve(folder))) {
   if (outcome.kind === 'skipped') skippedBy.set(outcome.feature, (skippedBy.get(outcome.feature) ?? 0) + 1)
   if (outcome.kind === 'failed') console.log(failure(outcome))
 }
-for (const [feature, count] of [...skippedBy].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))) console.log(`skipped ${count} for ${feature}`)
+for (const [feature, count] of [...skippedBy].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)))
+  console.log(`skipped ${count} for ${feature}`)
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exit(counts.failed > 0 ? 1 : 0)
 

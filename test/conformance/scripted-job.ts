@@ -83,7 +83,10 @@ export class ScriptedJob {
       open: (position: Readonly<Record<string, unknown>> | null) => {
         let at = position === null ? 0 : Number(position['row'])
         return Promise.resolve({
-          read(builder: Parameters<Awaited<ReturnType<Awaited<ReturnType<Source['splits']>>[number]['open']>>['read']>[0], rowsMax: number) {
+          read(
+            builder: Parameters<Awaited<ReturnType<Awaited<ReturnType<Source['splits']>>[number]['open']>>['read']>[0],
+            rowsMax: number,
+          ) {
             for (const row of released.slice(at, at + rowsMax)) {
               if (!builder.appendRow(row, `element ${at}`)) throw new TypeError(`Element ${at} does not fit the schema`)
               at++

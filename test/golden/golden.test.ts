@@ -25,9 +25,10 @@ const PARALLELISMS = [1, 2, 4]
 
 sharedDescribe('golden results', () => {
   for (const golden of GOLDEN_FILES) {
+    const names = golden.branches.map(({ golden: name }) => name).join(' and ')
     for (const host of HOSTS) {
       for (const parallelism of PARALLELISMS) {
-        test(`${golden.file} gives ${golden.branches.map(({ golden: name }) => name).join(' and ')} on ${host}, parallelism ${parallelism}`, async () => {
+        test(`${golden.file} gives ${names} on ${host}, parallelism ${parallelism}`, async () => {
           const sinks = Object.fromEntries(golden.branches.map(({ name }) => [`${name}-out`, collectSink()]))
           const run = await start(fromPlan(planOf({ ...golden, windows: golden.branches })), {
             host,
@@ -45,7 +46,9 @@ sharedDescribe('golden results', () => {
 })
 
 function expectGolden({ golden, key, columns }: GoldenBranch, rows: readonly Readonly<Record<string, unknown>>[]): void {
-  const expected = new Map(sharedTable('data', 'golden', golden).map((line) => [`${line['start']} ${line['end']} ${key === null ? '' : line['key']}`, line]))
+  const expected = new Map(
+    sharedTable('data', 'golden', golden).map((line) => [`${line['start']} ${line['end']} ${key === null ? '' : line['key']}`, line]),
+  )
   expect(rows.length, golden).toBe(expected.size)
   for (const row of rows) {
     const id = `${String(row['windowStart'])} ${String(row['windowEnd'])} ${key === null ? '' : String(row[key])}`
@@ -71,13 +74,22 @@ type Options = Partial<Omit<StartOptions, 'sources' | 'sinks' | 'checkpoints'>>
 
 function latePlan(query: LateQuery): object {
   const { key, sizeMs, allowedLatenessMs } = query
-  return planOf({ ...query, name: 'golden-late', everyRecords: 1, windows: [{ name: 'w', keys: [key], sizeMs, allowedLatenessMs, lateSink: 'late', aggregates: { count: { fn: 'count' } } }] })
+  return planOf({
+    ...query,
+    name: 'golden-late',
+    everyRecords: 1,
+    windows: [{ name: 'w', keys: [key], sizeMs, allowedLatenessMs, lateSink: 'late', aggregates: { count: { fn: 'count' } } }],
+  })
 }
 
 async function runLate(query: LateQuery, options: Options): Promise<LateResult> {
   const out = collectSink<Record<string, unknown>>()
   const late = collectSink<Record<string, unknown>>()
-  const run = await start(fromPlan(latePlan(query)), { ...options, sources: { in: csvFile(sharedPath('data', query.file)) }, sinks: { 'w-out': out, late } })
+  const run = await start(fromPlan(latePlan(query)), {
+    ...options,
+    sources: { in: csvFile(sharedPath('data', query.file)) },
+    sinks: { 'w-out': out, late },
+  })
   const status = await run.finished
   return { panes: actualPanes(out as never), late: late.rows, status }
 }
@@ -144,7 +156,9 @@ function expectLate({ golden, key, droppedCount, dropped }: LateQuery, { panes, 
     const lateCount = fired.filter(({ timing }) => timing === PANE_LATE).length
     return `${id} ${fired.at(-1)!.row['count']} ${first?.row['count'] ?? 0} ${lateCount}`
   })
-  const expected = sharedTable('data', 'golden', golden).map((line) => ['start', 'end', 'key', 'count', 'count_at_first_firing', 'late_updates'].map((name) => line[name]).join(' '))
+  const expected = sharedTable('data', 'golden', golden).map((line) =>
+    ['start', 'end', 'key', 'count', 'count_at_first_firing', 'late_updates'].map((name) => line[name]).join(' '),
+  )
   expect(actual.sort()).toEqual(expected.sort())
   expect(late.length).toBe(droppedCount)
   expect(status.late).toBe(droppedCount)
@@ -159,7 +173,8 @@ sharedDescribe('golden results of late rows', () => {
     const isLarge = query.file.startsWith('ais')
     test(`${query.golden} does not depend on parallelism, batch size or host`, async () => {
       for (const parallelism of isLarge ? [1, 3] : PARALLELISMS) {
-        for (const batchRows of isLarge ? [4_096] : [1, 7, 4_096]) expectLate(query, await runLate(query, { host: 'inline', parallelism, batchRows }))
+        for (const batchRows of isLarge ? [4_096] : [1, 7, 4_096])
+          expectLate(query, await runLate(query, { host: 'inline', parallelism, batchRows }))
       }
       expectLate(query, await runLate(query, { host: 'workers', parallelism: 2 }))
     })

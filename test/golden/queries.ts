@@ -57,7 +57,16 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
     time: 't',
     delayMs: 0,
     branches: [
-      { name: 'hours', golden: 'nab-tumble-1h-by-series.csv.gz', where: present('value'), keys: ['series'], key: 'series', sizeMs: HOUR, aggregates: ofValue('value'), columns: five },
+      {
+        name: 'hours',
+        golden: 'nab-tumble-1h-by-series.csv.gz',
+        where: present('value'),
+        keys: ['series'],
+        key: 'series',
+        sizeMs: HOUR,
+        aggregates: ofValue('value'),
+        columns: five,
+      },
       {
         name: 'machine',
         golden: 'nab-slide-1h-5min-machine-temperature.csv.gz',
@@ -88,7 +97,15 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
         aggregates: { count: { fn: 'count' }, bytes: { fn: 'sum', column: 'bytes' } },
         columns: { count: 'count', bytes_sum: 'bytes' },
       },
-      { name: 'requests', golden: 'web-slide-1h-5min.csv', key: null, sizeMs: HOUR, slideMs: 5 * MINUTE, aggregates: { count: { fn: 'count' } }, columns: { count: 'count' } },
+      {
+        name: 'requests',
+        golden: 'web-slide-1h-5min.csv',
+        key: null,
+        sizeMs: HOUR,
+        slideMs: 5 * MINUTE,
+        aggregates: { count: { fn: 'count' } },
+        columns: { count: 'count' },
+      },
     ],
   },
   {
@@ -97,7 +114,18 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
     schema: { t: 'timestamp', net: 'utf8', mag: 'f64' },
     time: 't',
     delayMs: 30 * DAY,
-    branches: [{ name: 'networks', golden: 'earthquakes-tumble-1h-by-net.csv', where: present('mag'), keys: ['net'], key: 'net', sizeMs: HOUR, aggregates: ofValue('mag'), columns: five }],
+    branches: [
+      {
+        name: 'networks',
+        golden: 'earthquakes-tumble-1h-by-net.csv',
+        where: present('mag'),
+        keys: ['net'],
+        key: 'net',
+        sizeMs: HOUR,
+        aggregates: ofValue('mag'),
+        columns: five,
+      },
+    ],
   },
   {
     name: 'golden-beijing',
@@ -106,7 +134,16 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
     time: 't',
     delayMs: 0,
     branches: [
-      { name: 'days', golden: 'beijing-tumble-1d-pm25-by-station.csv.gz', where: present('pm25'), keys: ['station'], key: 'station', sizeMs: DAY, aggregates: ofValue('pm25'), columns: five },
+      {
+        name: 'days',
+        golden: 'beijing-tumble-1d-pm25-by-station.csv.gz',
+        where: present('pm25'),
+        keys: ['station'],
+        key: 'station',
+        sizeMs: DAY,
+        aggregates: ofValue('pm25'),
+        columns: five,
+      },
       {
         name: 'dongsi',
         golden: 'beijing-slide-24h-6h-pm25-dongsi.csv.gz',
@@ -127,24 +164,82 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
     time: 't',
     delayMs: DAY,
     branches: [
-      { name: 'classes', golden: 'ais-tumble-5min-by-class.csv', where: present('sog'), keys: ['class'], key: 'class', sizeMs: 5 * MINUTE, aggregates: ofValue('sog'), columns: five },
-      { name: 'vessels', golden: 'ais-tumble-5min-by-vessel.csv.gz', where: present('sog'), keys: ['mmsi'], key: 'mmsi', sizeMs: 5 * MINUTE, aggregates: ofValue('sog'), columns: five },
-      { name: 'all', golden: 'ais-slide-1h-5min-count-and-distinct-vessels.csv', key: null, sizeMs: HOUR, slideMs: 5 * MINUTE, aggregates: { count: { fn: 'count' } }, columns: { count: 'count' } },
+      {
+        name: 'classes',
+        golden: 'ais-tumble-5min-by-class.csv',
+        where: present('sog'),
+        keys: ['class'],
+        key: 'class',
+        sizeMs: 5 * MINUTE,
+        aggregates: ofValue('sog'),
+        columns: five,
+      },
+      {
+        name: 'vessels',
+        golden: 'ais-tumble-5min-by-vessel.csv.gz',
+        where: present('sog'),
+        keys: ['mmsi'],
+        key: 'mmsi',
+        sizeMs: 5 * MINUTE,
+        aggregates: ofValue('sog'),
+        columns: five,
+      },
+      {
+        name: 'all',
+        golden: 'ais-slide-1h-5min-count-and-distinct-vessels.csv',
+        key: null,
+        sizeMs: HOUR,
+        slideMs: 5 * MINUTE,
+        aggregates: { count: { fn: 'count' } },
+        columns: { count: 'count' },
+      },
     ],
   },
 ]
 
-const web = { file: 'web-access.csv.gz', schema: { t: 'timestamp', status: 'utf8' }, time: 't', key: 'status', sizeMs: 10_000 } as const satisfies Partial<LateQuery>
-const earthquakes = { file: 'earthquakes.csv.gz', schema: { t: 'timestamp', net: 'utf8' }, time: 't', key: 'net', sizeMs: HOUR } as const satisfies Partial<LateQuery>
-const ais = { file: 'ais-positions.csv.gz', schema: { t: 'timestamp', class: 'utf8' } as Record<string, Type>, time: 't', key: 'class', sizeMs: MINUTE, allowedLatenessMs: 0 }
+const web = {
+  file: 'web-access.csv.gz',
+  schema: { t: 'timestamp', status: 'utf8' },
+  time: 't',
+  key: 'status',
+  sizeMs: 10_000,
+} as const satisfies Partial<LateQuery>
+const earthquakes = {
+  file: 'earthquakes.csv.gz',
+  schema: { t: 'timestamp', net: 'utf8' },
+  time: 't',
+  key: 'net',
+  sizeMs: HOUR,
+} as const satisfies Partial<LateQuery>
+const ais = {
+  file: 'ais-positions.csv.gz',
+  schema: { t: 'timestamp', class: 'utf8' } as Record<string, Type>,
+  time: 't',
+  key: 'class',
+  sizeMs: MINUTE,
+  allowedLatenessMs: 0,
+}
 const firstHalfHour = { whereFirst: call('lt', column('t'), 1_641_168_000_000 + 30 * MINUTE) }
 
 /** Watermarks are evaluated after every row. */
 export const LATE_QUERIES: readonly LateQuery[] = [
-  { ...web, golden: 'web-late-10s-by-status-bound-10s.csv', delayMs: 10_000, allowedLatenessMs: 0, droppedCount: 6_489, dropped: 'web-late-10s-by-status-bound-10s-dropped.csv' },
+  {
+    ...web,
+    golden: 'web-late-10s-by-status-bound-10s.csv',
+    delayMs: 10_000,
+    allowedLatenessMs: 0,
+    droppedCount: 6_489,
+    dropped: 'web-late-10s-by-status-bound-10s-dropped.csv',
+  },
   { ...web, golden: 'web-late-10s-by-status-bound-10s-lateness-20s.csv', delayMs: 10_000, allowedLatenessMs: 20_000, droppedCount: 3_136 },
   { ...earthquakes, golden: 'earthquakes-late-1h-by-net-bound-1h.csv', delayMs: HOUR, allowedLatenessMs: 0, droppedCount: 1_010 },
-  { ...earthquakes, golden: 'earthquakes-late-1h-by-net-bound-1h-lateness-12h.csv', delayMs: HOUR, allowedLatenessMs: 12 * HOUR, droppedCount: 505 },
+  {
+    ...earthquakes,
+    golden: 'earthquakes-late-1h-by-net-bound-1h-lateness-12h.csv',
+    delayMs: HOUR,
+    allowedLatenessMs: 12 * HOUR,
+    droppedCount: 505,
+  },
   { ...earthquakes, golden: 'earthquakes-late-1h-by-net-bound-6h.csv', delayMs: 6 * HOUR, allowedLatenessMs: 0, droppedCount: 736 },
   { ...ais, ...firstHalfHour, golden: 'ais-late-1min-by-class-first-30min-bound-30s.csv', delayMs: 30_000, droppedCount: 80_140 },
   { ...ais, ...firstHalfHour, golden: 'ais-late-1min-by-class-first-30min-bound-120s.csv', delayMs: 120_000, droppedCount: 39_093 },

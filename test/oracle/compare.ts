@@ -18,7 +18,10 @@ export interface ActualPane {
   readonly timing: number
 }
 
-export function actualPanes(sink: { readonly rows: readonly object[]; readonly panes: readonly { readonly index: number; readonly timing: number }[] }): ActualPane[] {
+export function actualPanes(sink: {
+  readonly rows: readonly object[]
+  readonly panes: readonly { readonly index: number; readonly timing: number }[]
+}): ActualPane[] {
   return sink.rows.map((row, index) => ({ row: row as ResultRow, ...sink.panes[index]! }))
 }
 
@@ -35,13 +38,18 @@ export function paneDifference(
     if (why === null) continue
     const { records, ...rest } = wanted ?? { records: [] }
     const contents = records.slice(0, 20).map(({ timeMs, values }) => ({ timeMs, ...values }))
-    return `pane ${at} of ${expected.length} (found ${actual.length}): ${why}\n  expected ${show(rest)}\n  actual   ${show(found)}\n  records  ${show(contents)}`
+    const title = `pane ${at} of ${expected.length} (found ${actual.length}): ${why}`
+    return `${title}\n  expected ${show(rest)}\n  actual   ${show(found)}\n  records  ${show(contents)}`
   }
   return null
 }
 
 /** The same key by key, for runs whose subtasks interleave. */
-export function paneDifferenceByKey(expected: readonly OraclePane[], actual: readonly ActualPane[], rules: Parameters<typeof paneDifference>[2]): string | null {
+export function paneDifferenceByKey(
+  expected: readonly OraclePane[],
+  actual: readonly ActualPane[],
+  rules: Parameters<typeof paneDifference>[2],
+): string | null {
   const expectedByKey = Map.groupBy(expected, ({ key }) => keyIdentity(key))
   const actualByKey = Map.groupBy(actual, ({ row }) => keyOf(row, rules.keys))
   for (const key of new Set([...expectedByKey.keys(), ...actualByKey.keys()])) {
@@ -65,7 +73,8 @@ function difference(wanted: OraclePane, found: ActualPane, { keys, aggregates }:
     const expected = wanted.values[name] ?? null
     const actual = row[name]
     if (actual === undefined) return `no column ${name}`
-    if (!isSame(spec, expected, actual, wanted)) return `${name} = ${spec.fn}(${spec.column ?? ''}) should be ${expected}, is ${String(actual)}`
+    if (!isSame(spec, expected, actual, wanted))
+      return `${name} = ${spec.fn}(${spec.column ?? ''}) should be ${expected}, is ${String(actual)}`
   }
   return null
 }
@@ -92,5 +101,7 @@ function isSame({ fn, column }: OracleAggregate, expected: number | null, actual
 }
 
 function show(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'number' && (!Number.isFinite(inner) || Object.is(inner, -0)) ? (Object.is(inner, -0) ? '-0' : String(inner)) : inner))
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'number' && (!Number.isFinite(inner) || Object.is(inner, -0)) ? (Object.is(inner, -0) ? '-0' : String(inner)) : inner,
+  )
 }

@@ -73,7 +73,15 @@ export function windowsOf(plan: OraclePlan, arrivals: readonly Arrival[]): Oracl
   const fire = (start: number, content: Content, timing: 'onTime' | 'late') => {
     const values = Object.fromEntries(Object.entries(plan.aggregates).map(([name, spec]) => [name, aggregate(spec, content.records)]))
     const index = content.firedCount++
-    panes.push({ windowStart: start, windowEnd: start + plan.sizeMs, key: content.key, index, timing, values, records: [...content.records] })
+    panes.push({
+      windowStart: start,
+      windowEnd: start + plan.sizeMs,
+      key: content.key,
+      index,
+      timing,
+      values,
+      records: [...content.records],
+    })
   }
 
   for (const arrival of arrivals) {
@@ -96,7 +104,8 @@ export function windowsOf(plan: OraclePlan, arrivals: readonly Arrival[]): Oracl
     for (const start of starts.filter((candidate) => !isExpired(candidate))) {
       if (!open.has(start)) open.set(start, new Map())
       const contents = open.get(start)!
-      if (!contents.has(identity)) contents.set(identity, { key: arrival.key, keyOrder: keyOrder.get(identity)!, records: [], firedCount: 0 })
+      if (!contents.has(identity))
+        contents.set(identity, { key: arrival.key, keyOrder: keyOrder.get(identity)!, records: [], firedCount: 0 })
       const content = contents.get(identity)!
       content.records.push(arrival)
       if (isComplete(start)) fire(start, content, 'late')
@@ -115,7 +124,9 @@ export function windowStarts({ sizeMs, slideMs, offsetMs }: Pick<OraclePlan, 'si
 
 /** Keys are one when their cells are: -0 is 0, NaN is NaN, null is null and not 'null'. */
 export function keyIdentity(key: readonly Cell[]): string {
-  return JSON.stringify(key.map((cell) => (typeof cell === 'number' ? `number ${cell === 0 ? 0 : cell}` : cell === null ? 'null' : `${typeof cell} ${cell}`)))
+  return JSON.stringify(
+    key.map((cell) => (typeof cell === 'number' ? `number ${cell === 0 ? 0 : cell}` : cell === null ? 'null' : `${typeof cell} ${cell}`)),
+  )
 }
 
 function aggregate({ fn, column, population }: OracleAggregate, records: readonly OracleRecord[]): number | null {

@@ -48,6 +48,7 @@ export class SinkDisk {
     for (const kept of this.parts) kept.isCommitted = true
     if (this.preparedLines !== count) this.#world.violation(`sink ${this.name} has ${this.preparedLines} lines, the checkpoint covers ${count}`)
     this.isFinished = false
+    this.mayRollBack = false
   }
 }
 
@@ -74,7 +75,6 @@ export function simSink(life: Life, disk: SinkDisk): Sink {
       }
       let buffer: string[] = []
       const partOf = new Map<number, number>()
-      let isSlow = false
       const writer: SinkWriter = {
         write(batch) {
           life.point('sink write')
@@ -84,15 +84,13 @@ export function simSink(life: Life, disk: SinkDisk): Sink {
             buffer.push(lineOf(batch, row))
           }
           if (prng.next() >= 0.2 || rates.slowMs === 0) return
-          isSlow = true
+          if (life.phase === 'barrier') world.saw('slow sink at a barrier')
           return life.clock.sleep(prng.next() * rates.slowMs).then(() => {
-            isSlow = false
             life.point('slow sink write')
             if (prng.next() < rates.sinkFails) throw failure()
           })
         },
         prepare(checkpointId) {
-          if (isSlow) world.saw('slow sink at a barrier')
           return life.operation(
             'sink prepare',
             rates.sinkFails,

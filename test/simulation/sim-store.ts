@@ -68,7 +68,16 @@ export class SimStore {
           generations: () => life.operation('store list', rates.storeFails / 4, reader.generations, fault),
           readManifest: (generation) => life.operation('store read manifest', rates.storeFails / 4, () => reader.readManifest(generation), fault),
           readChunk: (hash) => life.operation('store read chunk', 0, () => reader.readChunk(hash), fault),
-          writeChunk: (hash, bytes) => life.operation('store write chunk', rates.storeFails / 8, () => session.writeChunk(hash, bytes), fault),
+          writeChunk: (hash, bytes) =>
+            life.operation(
+              'store write chunk',
+              rates.storeFails / 8,
+              async () => {
+                await session.writeChunk(hash, bytes)
+                this.#damaged.delete(hash)
+              },
+              fault,
+            ),
           commit: async (checkpointId, manifest, chunks) => {
             life.committedSinks = 0
             await life.operation(

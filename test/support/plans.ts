@@ -1,5 +1,5 @@
 /**
- * Plans for tests, written as the JSON they are: source → eventTime → filter → map → keyBy → window → sink, with most parts optional.
+ * Plans for tests, as JSON: source → filter → eventTime → filter → map → keyBy → window → sink, most of it optional.
  *
  * Before: a test that says what it varies. After: `fromPlan`.
  *
@@ -9,7 +9,10 @@
 import type { OracleAggregate } from '../oracle/windows.ts'
 
 export type Type = 'f64' | 'i32' | 'timestamp' | 'bool' | 'utf8'
-export type Tree = { readonly column: string } | { readonly literal: number | string | boolean } | { readonly fn: string; readonly args: readonly Tree[] }
+export type Tree =
+  | { readonly column: string }
+  | { readonly literal: number | string | boolean }
+  | { readonly fn: string; readonly args: readonly Tree[] }
 
 export interface WindowPart {
   /** Name of the window and, with `-out`, of its sink. */
@@ -41,7 +44,11 @@ export interface PlanParts {
 }
 
 /** The uid of the source is `in`; each window feeds the sink `<name>-out`. */
-export function planOf({ name, schema, whereFirst, time, delayMs, everyRecords, windows }: PlanParts): { millrace: 1; name: string; operators: object[] } {
+export function planOf({ name, schema, whereFirst, time, delayMs, everyRecords, windows }: PlanParts): {
+  millrace: 1
+  name: string
+  operators: object[]
+} {
   const operators: object[] = [{ uid: 'in', op: 'source', schema }]
   let trunk = 'in'
   const add = (from: string, operator: { readonly uid: string; readonly op: string }) => {
@@ -50,7 +57,12 @@ export function planOf({ name, schema, whereFirst, time, delayMs, everyRecords, 
   }
   if (whereFirst !== undefined) trunk = add(trunk, { uid: 'first', op: 'filter', where: whereFirst } as never)
   const every = everyRecords === undefined ? {} : { everyRecords }
-  trunk = add(trunk, { uid: 'time', op: 'eventTime', column: time, watermark: { kind: 'boundedOutOfOrderness', delayMs, ...every } } as never)
+  trunk = add(trunk, {
+    uid: 'time',
+    op: 'eventTime',
+    column: time,
+    watermark: { kind: 'boundedOutOfOrderness', delayMs, ...every },
+  } as never)
   for (const part of windows) {
     let at = trunk
     if (part.where !== undefined) at = add(at, { uid: `${part.name}-where`, op: 'filter', where: part.where } as never)

@@ -33,7 +33,7 @@ export interface Arrivals {
 
 const TIME_MAX_MS = 8.64e15
 
-/** Puts the watermarks where the rules want them: after every n-th record of the source, largest time − delay − 1; at the end, infinity. */
+/** Puts watermarks where the rules want them: after every n-th record largest time − delay − 1; at the end, infinity. */
 export function arrivalsOf(rows: readonly TestRow[], rules: TimeRules): Arrivals {
   const arrivals: Arrival[] = []
   let filteredCount = 0
@@ -89,7 +89,12 @@ export function randomCase(prng: Prng, rowsMax = 300): StreamCase {
   const is = (probability: number) => prng.next() < probability
   const keys = Array.from({ length: prng.pick([0, 1, 1, 1, 1, 2, 3]) }, (_, index) => `k${index}`)
   const types = keys.map(() => prng.pick<Type>(['utf8', 'utf8', 'f64', 'i32', 'bool', 'timestamp']))
-  const schema: Record<string, Type> = { t: 'timestamp', v: 'f64', w: 'i32', ...Object.fromEntries(keys.map((name, index) => [name, types[index]!])) }
+  const schema: Record<string, Type> = {
+    t: 'timestamp',
+    v: 'f64',
+    w: 'i32',
+    ...Object.fromEntries(keys.map((name, index) => [name, types[index]!])),
+  }
 
   const shape = randomWindow(prng)
   const allowedLatenessMs = is(0.4) ? 0 : prng.int(shape.sizeMs * prng.pick([1, 4, 20]) + 2)
@@ -100,7 +105,14 @@ export function randomCase(prng: Prng, rowsMax = 300): StreamCase {
   const filter = randomFilter(prng)
   const isFirst = is(0.5)
 
-  const rows = randomRows(prng, { schema, keys, types, disorderMs, rowCount: 1 + prng.int(prng.pick([3, 60, rowsMax, rowsMax, rowsMax])), stepMs: shape.sizeMs / prng.pick([0.5, 2, 4, 10, 40]) })
+  const rows = randomRows(prng, {
+    schema,
+    keys,
+    types,
+    disorderMs,
+    rowCount: 1 + prng.int(prng.pick([3, 60, rowsMax, rowsMax, rowsMax])),
+    stepMs: shape.sizeMs / prng.pick([0.5, 2, 4, 10, 40]),
+  })
   const plan = planOf({
     schema,
     time: 't',
@@ -121,7 +133,14 @@ export function randomCase(prng: Prng, rowsMax = 300): StreamCase {
       },
     ],
   })
-  const rules = { time: 't', delayMs, everyRecords, keys, schema, ...(filter === null ? {} : isFirst ? { passesFirst: filter.passes } : { passes: filter.passes }) }
+  const rules = {
+    time: 't',
+    delayMs,
+    everyRecords,
+    keys,
+    schema,
+    ...(filter === null ? {} : isFirst ? { passesFirst: filter.passes } : { passes: filter.passes }),
+  }
   return {
     ...arrivalsOf(rows, rules),
     rows,
@@ -143,7 +162,17 @@ function randomWindow(prng: Prng): RandomWindow {
   const isTumbling = prng.next() < 0.4
   // Slides that divide the size, that do not, and that exceed it; windows of at most some 24 overlaps.
   const least = Math.max(1, Math.ceil(sizeMs / 24))
-  const slides = [sizeMs, Math.max(least, Math.floor(sizeMs / 2)), least + prng.int(sizeMs), sizeMs + prng.int(sizeMs * 3 + 5)]
+  const part = (share: number) => Math.max(least, Math.floor(sizeMs * share))
+  const slides = [
+    sizeMs,
+    part(1 / 2),
+    part(1 / 3),
+    part(2 / 3),
+    part(1 / 12),
+    least + prng.int(sizeMs),
+    least + prng.int(sizeMs),
+    sizeMs + prng.int(sizeMs * 3 + 5),
+  ]
   const slideMs = isTumbling ? sizeMs : prng.pick(slides.filter((slide) => sizeMs / divisor(sizeMs, slide) <= 5_000))
   const offsetMs = prng.next() < 0.5 ? 0 : prng.int(slideMs * 2 - 1) - (slideMs - 1)
   return { sizeMs, slideMs, offsetMs, isTumbling }
@@ -182,7 +211,10 @@ function randomFilter(prng: Prng): RandomFilter | null {
     { tree: call('gt', column('v'), bound), passes: ({ v }) => typeof v === 'number' && v > bound },
     { tree: call('not', call('isNull', column('w'))), passes: ({ w }) => typeof w === 'number' },
     { tree: call('le', call('coalesce', column('w'), bound), bound), passes: ({ w }) => ((w ?? bound) as number) <= bound },
-    { tree: call('and', call('lt', column('w'), bound), call('isNull', column('v'))), passes: ({ v, w }) => typeof w === 'number' && w < bound && (v ?? null) === null },
+    {
+      tree: call('and', call('lt', column('w'), bound), call('isNull', column('v'))),
+      passes: ({ v, w }) => typeof w === 'number' && w < bound && (v ?? null) === null,
+    },
   ])
 }
 
@@ -211,11 +243,14 @@ function randomRows(prng: Prng, { keys, types, disorderMs, rowCount, stepMs }: R
     now += Math.floor(prng.next() * stepMs * 2)
     if (is(gap)) now += Math.floor(prng.next() * stepMs * prng.pick([50, 5_000, 1_000_000]))
     now = Math.min(now, TIME_MAX_MS)
-    const time = is(0.1) ? latest : Math.max(-TIME_MAX_MS, now - (is(0.5) ? Math.floor(prng.next() * (disorderMs + 1)) : 0) - (is(0.02) ? disorderMs * 40 : 0))
+    const time = is(0.1)
+      ? latest
+      : Math.max(-TIME_MAX_MS, now - (is(0.5) ? Math.floor(prng.next() * (disorderMs + 1)) : 0) - (is(0.02) ? disorderMs * 40 : 0))
     latest = time
     const cells: Record<string, Cell> = { t: hasFractions && Math.abs(time) < 1e14 ? time + prng.pick([0, 0.25, 0.999]) : time }
     if (hasRefused && is(0.05)) cells['t'] = prng.pick([null, Number.NaN, Number.POSITIVE_INFINITY, 8.64e15 + 2, -8.64e15 - 2])
-    if (!(hasNulls && is(0.2))) cells['v'] = hasSpecials && is(0.1) ? prng.pick([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0]) : value(prng)
+    if (!(hasNulls && is(0.2)))
+      cells['v'] = hasSpecials && is(0.1) ? prng.pick([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0]) : value(prng)
     else if (is(0.5)) cells['v'] = null
     if (!(hasNulls && is(0.2))) cells['w'] = is(0.05) ? prng.pick([2 ** 31 - 1, -(2 ** 31)]) : prng.int(400) - 200
     if (hasRefused && is(0.02)) cells['w'] = prng.pick<Cell>([1.5, 'seven', true, 2 ** 31])
@@ -239,7 +274,11 @@ function keyCell(prng: Prng, type: Type, index: number): Cell {
     case 'bool':
       return index % 2 === 0
     case 'f64':
-      return index === 0 ? prng.pick([0, -0, Number.NaN, Number.POSITIVE_INFINITY, 0.1]) : index === 1 ? prng.pick([-0, 0, Number.NaN]) : index / 7
+      return index === 0
+        ? prng.pick([0, -0, Number.NaN, Number.POSITIVE_INFINITY, 0.1])
+        : index === 1
+          ? prng.pick([-0, 0, Number.NaN])
+          : index / 7
     case 'i32':
       return index === 0 ? prng.pick([0, 2 ** 31 - 1, -(2 ** 31)]) : index - 3
     case 'timestamp':

@@ -92,7 +92,15 @@ export class DiskStore implements CheckpointStore {
       const certificate = await this.#certificate(jobName, published, claim)
       await claim.removeLeftovers()
       await claim.check()
-      return new DiskSession({ fs, paths: this.#paths, claim, reader: this.#reader, certificate, published, generationsKept: this.#generationsKept })
+      return new DiskSession({
+        fs,
+        paths: this.#paths,
+        claim,
+        reader: this.#reader,
+        certificate,
+        published,
+        generationsKept: this.#generationsKept,
+      })
     } catch (error) {
       const reason = claim === null ? error : await claim.explain(error)
       await claim?.release()
@@ -163,15 +171,23 @@ export class DiskStore implements CheckpointStore {
     const isLost = known === null ? isDamaged || (await this.#parts.fs.readDirectory(chunks)).length > 0 : committed !== null
     if (!isLost) return
     const what = committed === null ? 'checkpoints' : `checkpoint ${committed.checkpointId} (epoch ${committed.epoch})`
-    throw new CheckpointError('STATE_LOST', `${root} had ${what}, and no manifest is left; restore it from a copy, or delete the whole directory to start from nothing`, {
-      details: { directory: root, committed },
-    })
+    throw new CheckpointError(
+      'STATE_LOST',
+      `${root} had ${what}, and no manifest is left; restore it from a copy, or delete the whole directory to start from nothing`,
+      {
+        details: { directory: root, committed },
+      },
+    )
   }
 
   #ofJob(certificate: Certificate | null, jobName: string): Certificate | null {
     if (certificate === null || certificate.jobName === jobName) return certificate
-    throw new CheckpointError('STATE_FOREIGN', `Cannot open ${this.#paths.root} for ${jobName}: it belongs to job ${certificate.jobName}; name another directory`, {
-      details: { found: certificate.jobName, wanted: jobName, directory: this.#paths.root },
-    })
+    throw new CheckpointError(
+      'STATE_FOREIGN',
+      `Cannot open ${this.#paths.root} for ${jobName}: it belongs to job ${certificate.jobName}; name another directory`,
+      {
+        details: { found: certificate.jobName, wanted: jobName, directory: this.#paths.root },
+      },
+    )
   }
 }

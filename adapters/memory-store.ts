@@ -10,7 +10,13 @@
  * Invariant: `#generations` holds whole generations only, oldest first, and `#chunks` every chunk that one of them names.
  */
 
-import type { CheckpointGeneration, CheckpointReader, CheckpointSession, CheckpointStore, ChunkHash } from '../runtime/checkpoint/checkpoint-store.ts'
+import type {
+  CheckpointGeneration,
+  CheckpointReader,
+  CheckpointSession,
+  CheckpointStore,
+  ChunkHash,
+} from '../runtime/checkpoint/checkpoint-store.ts'
 import { CheckpointError, JobStateError } from '../runtime/errors.ts'
 
 interface StoredGeneration extends CheckpointGeneration {
@@ -44,9 +50,13 @@ class MemoryStore implements CheckpointStore {
 
   async open(jobName: string): Promise<CheckpointSession> {
     if (this.#jobName !== null && this.#jobName !== jobName) {
-      throw new CheckpointError('STATE_FOREIGN', `Cannot open the store for ${jobName}: it belongs to job ${this.#jobName}; use another store for each job`, {
-        details: { found: this.#jobName, wanted: jobName },
-      })
+      throw new CheckpointError(
+        'STATE_FOREIGN',
+        `Cannot open the store for ${jobName}: it belongs to job ${this.#jobName}; use another store for each job`,
+        {
+          details: { found: this.#jobName, wanted: jobName },
+        },
+      )
     }
     this.#jobName = jobName
     const epoch = ++this.#epoch
@@ -74,9 +84,13 @@ class MemoryStore implements CheckpointStore {
         this.#checkOrder(epoch, checkpointId)
         const missing = chunks.find((hash) => !this.#chunks.has(hash))
         if (missing !== undefined) {
-          throw new CheckpointError('CHECKPOINT_INCOMPLETE', `Cannot commit checkpoint ${checkpointId}: chunk ${missing} was not written`, { details: { hash: missing } })
+          throw new CheckpointError('CHECKPOINT_INCOMPLETE', `Cannot commit checkpoint ${checkpointId}: chunk ${missing} was not written`, {
+            details: { hash: missing },
+          })
         }
-        this.#generations = [...this.#generations, { epoch, checkpointId, manifest: manifest.slice(), chunks: [...chunks] }].slice(-this.#kept)
+        this.#generations = [...this.#generations, { epoch, checkpointId, manifest: manifest.slice(), chunks: [...chunks] }].slice(
+          -this.#kept,
+        )
         for (const hash of chunks) pending.delete(hash)
         this.#collect(pending)
       },
@@ -94,7 +108,9 @@ class MemoryStore implements CheckpointStore {
     return {
       generations: async () => this.#generations.map(({ epoch, checkpointId }) => ({ epoch, checkpointId })).toReversed(),
       readManifest: async (wanted) =>
-        this.#generations.find(({ epoch, checkpointId }) => epoch === wanted.epoch && checkpointId === wanted.checkpointId)?.manifest.slice() ?? null,
+        this.#generations
+          .find(({ epoch, checkpointId }) => epoch === wanted.epoch && checkpointId === wanted.checkpointId)
+          ?.manifest.slice() ?? null,
       readChunk: async (hash) => this.#chunks.get(hash)?.slice() ?? null,
     }
   }
@@ -102,7 +118,8 @@ class MemoryStore implements CheckpointStore {
   #checkOrder(epoch: number, checkpointId: number): void {
     const last = this.#generations.at(-1)
     const least = last?.epoch === epoch ? last.checkpointId + 1 : 0
-    if (!Number.isSafeInteger(checkpointId) || checkpointId < least) throw new RangeError(`checkpointId must be an integer of at least ${least}, it is ${checkpointId}`)
+    if (!Number.isSafeInteger(checkpointId) || checkpointId < least)
+      throw new RangeError(`checkpointId must be an integer of at least ${least}, it is ${checkpointId}`)
   }
 
   /** Forgets the chunks that no kept generation names, except those of a checkpoint under way. */

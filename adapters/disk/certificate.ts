@@ -4,7 +4,8 @@
  * Before: disk-store reads it at `open`, disk/session renews it in every commit, after the manifest and before the acknowledgement.
  * After: two files. The copies are renewed in turn, so a lost or damaged one costs at most the knowledge of one commit.
  *
- * Invariant: `committed` is never newer than the newest acknowledged manifest; so when it names a generation that is not there, state was lost.
+ * Invariant: `committed` is never newer than the newest manifest that is durable; so when it names a generation that is not there,
+ * state was lost.
  */
 
 import { createHash } from 'node:crypto'
@@ -55,9 +56,13 @@ export async function readCertificate(fs: DiskFileSystem, paths: DiskPaths): Pro
       continue
     }
     if (certificate !== null && certificate.jobName !== found.jobName) {
-      throw new CheckpointError('STATE_FOREIGN', `${paths.root} is mixed of two jobs, ${certificate.jobName} and ${found.jobName}; restore it from one copy`, {
-        details: { directory: paths.root, jobNames: [certificate.jobName, found.jobName] },
-      })
+      throw new CheckpointError(
+        'STATE_FOREIGN',
+        `${paths.root} is mixed of two jobs, ${certificate.jobName} and ${found.jobName}; restore it from one copy`,
+        {
+          details: { directory: paths.root, jobNames: [certificate.jobName, found.jobName] },
+        },
+      )
     }
     if (certificate === null || isNewer(found.committed, certificate.committed)) certificate = found
   }
@@ -94,9 +99,13 @@ function parse(bytes: Uint8Array): Certificate | null {
   const { millrace, format, jobName, createdAtMs, committed } = rest
   if (millrace !== 'checkpoints' || typeof format !== 'number') return null
   if (format > FORMAT) {
-    throw new CheckpointError('FORMAT_NEWER', `Cannot read the certificate: it has format ${format}, this version of Millrace reads up to ${FORMAT}; install the newer version`, {
-      details: { found: format, supported: FORMAT },
-    })
+    throw new CheckpointError(
+      'FORMAT_NEWER',
+      `Cannot read the certificate: it has format ${format}, this version of Millrace reads up to ${FORMAT}; install the newer version`,
+      {
+        details: { found: format, supported: FORMAT },
+      },
+    )
   }
   if (typeof jobName !== 'string' || typeof createdAtMs !== 'number' || !isGeneration(committed)) return null
   return { jobName, createdAtMs, committed }

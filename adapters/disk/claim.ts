@@ -44,9 +44,13 @@ export class Claim {
   async check(): Promise<void> {
     const highest = highestClaim(await this.#fs.readDirectory(this.#paths.root))
     if (highest <= this.epoch) return
-    throw new JobStateError('JOB_FENCED', `Epoch ${this.epoch} is over: epoch ${highest} has taken ${this.#paths.root}; this process must stop`, {
-      details: { epoch: this.epoch, newerEpoch: highest, directory: this.#paths.root },
-    })
+    throw new JobStateError(
+      'JOB_FENCED',
+      `Epoch ${this.epoch} is over: epoch ${highest} has taken ${this.#paths.root}; this process must stop`,
+      {
+        details: { epoch: this.epoch, newerEpoch: highest, directory: this.#paths.root },
+      },
+    )
   }
 
   /** The fence, when it is what lies behind `error`; else `error` itself. */
@@ -129,7 +133,9 @@ export async function claimDirectory(fs: DiskFileSystem, paths: DiskPaths, proce
     await fs.syncDirectory(paths.root)
     return new Claim(fs, paths, epoch, self)
   }
-  throw new CheckpointError('STORE_UNAVAILABLE', `Cannot claim ${paths.root}: other processes were faster ${ATTEMPTS_MAX} times`, { retryable: true })
+  throw new CheckpointError('STORE_UNAVAILABLE', `Cannot claim ${paths.root}: other processes were faster ${ATTEMPTS_MAX} times`, {
+    retryable: true,
+  })
 }
 
 async function refuseLiveOwner(fs: DiskFileSystem, paths: DiskPaths, processes: ProcessTable, epoch: number): Promise<void> {
@@ -137,16 +143,22 @@ async function refuseLiveOwner(fs: DiskFileSystem, paths: DiskPaths, processes: 
   const owner = await readClaim(fs, path)
   if (owner === null || owner.released || (await processes.stateOf(owner)) !== 'alive') return
   const { pid, host } = owner
-  throw new JobStateError('JOB_LOCKED', `Cannot open ${paths.root}: process ${pid} on ${host} runs this job (${basename(path)}); stop it first, or name another directory`, {
-    retryable: true,
-    details: { pid, host, epoch, directory: paths.root },
-  })
+  throw new JobStateError(
+    'JOB_LOCKED',
+    `Cannot open ${paths.root}: process ${pid} on ${host} runs this job (${basename(path)}); stop it first, or name another directory`,
+    {
+      retryable: true,
+      details: { pid, host, epoch, directory: paths.root },
+    },
+  )
 }
 
 /** Null when it is gone or not readable as a claim: then nothing is known of its owner. */
 async function readClaim(fs: DiskFileSystem, path: string): Promise<ClaimContent | null> {
   try {
-    const fields = JSON.parse(new TextDecoder().decode(await fs.readFile(path, CLAIM_BYTES_MAX))) as Partial<Record<keyof ClaimContent, unknown>> | null
+    const fields = JSON.parse(new TextDecoder().decode(await fs.readFile(path, CLAIM_BYTES_MAX))) as Partial<
+      Record<keyof ClaimContent, unknown>
+    > | null
     if (fields === null || typeof fields !== 'object') return null
     const { pid, host, released } = fields
     if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0 || typeof host !== 'string') return null

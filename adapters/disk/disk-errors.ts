@@ -39,11 +39,15 @@ export function writeError(error: unknown, action: string, directory: string): M
   const code = codeOf(error)
   const details = { directory, cause: code ?? 'UNKNOWN' }
   if (code !== undefined && FULL.has(code)) {
-    return new CheckpointError('STORE_FULL', `Cannot ${action} in ${directory}: no space is left (${code}); free some, the last checkpoint is intact`, {
-      retryable: true,
-      details,
-      cause: error,
-    })
+    return new CheckpointError(
+      'STORE_FULL',
+      `Cannot ${action} in ${directory}: no space is left (${code}); free some, the last checkpoint is intact`,
+      {
+        retryable: true,
+        details,
+        cause: error,
+      },
+    )
   }
   const remedy = remedies[code ?? ''] ?? 'look at the cause'
   return new CheckpointError('STORE_UNAVAILABLE', `Cannot ${action} in ${directory}: ${code ?? String(error)}; ${remedy}`, {
@@ -57,7 +61,10 @@ export function writeError(error: unknown, action: string, directory: string): M
 export function readError(error: unknown, what: string, directory: string): MillraceError {
   const code = codeOf(error)
   if (!(error instanceof MillraceError) && code !== undefined && DAMAGE.has(code)) {
-    return new CheckpointError('CHECKPOINT_CORRUPT', `Cannot read ${what} in ${directory}: ${code}`, { details: { directory, cause: code }, cause: error })
+    return new CheckpointError('CHECKPOINT_CORRUPT', `Cannot read ${what} in ${directory}: ${code}`, {
+      details: { directory, cause: code },
+      cause: error,
+    })
   }
   return writeError(error, `read ${what}`, directory)
 }

@@ -50,14 +50,20 @@ export class DiskReader implements CheckpointReader {
   async readManifest(generation: CheckpointGeneration): Promise<Uint8Array | null> {
     const file = await this.readManifestFile(generation)
     if (file === null || file.chunks !== null) return file?.manifest ?? null
-    throw new CheckpointError('CHECKPOINT_CORRUPT', `The manifest of checkpoint ${generation.checkpointId} is damaged: its file does not end in a list of chunks`, {
-      details: { ...generation, directory: this.#paths.root },
-    })
+    throw new CheckpointError(
+      'CHECKPOINT_CORRUPT',
+      `The manifest of checkpoint ${generation.checkpointId} is damaged: its file does not end in a list of chunks`,
+      {
+        details: { ...generation, directory: this.#paths.root },
+      },
+    )
   }
 
   async readManifestFile(generation: CheckpointGeneration): Promise<ManifestFile | null> {
     const path = this.#paths.manifest(generation)
-    const bytes = await this.#read(`the manifest of checkpoint ${generation.checkpointId}`, () => this.#fs.readFile(path, MANIFEST_FILE_BYTES_MAX))
+    const bytes = await this.#read(`the manifest of checkpoint ${generation.checkpointId}`, () =>
+      this.#fs.readFile(path, MANIFEST_FILE_BYTES_MAX),
+    )
     return bytes === null ? null : readManifestFile(bytes)
   }
 

@@ -95,7 +95,12 @@ export class DiskSession implements CheckpointSession {
       await this.#ensureDirectory(directory)
       const draft = this.#draft()
       await writeWhole(fs, draft, bytes)
-      await fs.rename(draft, paths.chunk(hash)).catch((error: unknown) => this.#withoutDraft(draft, error))
+      try {
+        await fs.rename(draft, paths.chunk(hash))
+      } catch (error) {
+        await fs.unlink(draft).catch(() => {})
+        throw error
+      }
       this.#unsynced.add(directory)
       this.#pending.add(hash)
     } catch (error) {
@@ -122,13 +127,23 @@ export class DiskSession implements CheckpointSession {
     this.#checkUsable()
     this.#checkOrder(checkpointId)
     this.#checkComplete(checkpointId, chunks)
+    const { fs, claim } = this.#parts
     const generation = { epoch: this.epoch, checkpointId }
     const entry: Published = { generation, chunks: [...chunks], isAcknowledged: false }
+    const certificate = { ...this.#certificate, committed: generation }
+    const draft = this.#draft()
+    const copies = this.#copiesToRenew().map((copy) => ({ copy, draft: this.#draft() }))
     try {
-      await this.#publish(entry, manifestFile(manifest, chunks))
-      await this.#renewCertificate(generation)
-      await this.#parts.claim.check()
+      await allDone([
+        ...[...this.#unsynced].map((directory) => this.#sync(directory)),
+        writeWhole(fs, draft, manifestFile(manifest, chunks)),
+        ...copies.map((copy) => writeWhole(fs, copy.draft, certificateFile(certificate))),
+      ])
+      await this.#publish(entry, draft)
+      await this.#renewCertificate(certificate, copies)
+      await claim.check()
     } catch (error) {
+      for (const path of [draft, ...copies.map((copy) => copy.draft)]) await fs.unlink(path).catch(() => {})
       throw await this.#failure(error, `commit checkpoint ${checkpointId}`)
     }
     entry.isAcknowledged = true
@@ -136,34 +151,27 @@ export class DiskSession implements CheckpointSession {
     await this.#collect()
   }
 
-  async #publish(entry: Published, file: Uint8Array): Promise<void> {
+  async #publish(entry: Published, draft: string): Promise<void> {
     const { fs, paths, claim } = this.#parts
-    const draft = this.#draft()
-    await allDone([...this.#unsynced].map((directory) => this.#sync(directory)).concat(writeWhole(fs, draft, file)))
-    try {
-      await claim.check()
-      await fs.link(draft, paths.manifest(entry.generation))
-    } catch (error) {
-      return await this.#withoutDraft(draft, error)
-    }
+    await claim.check()
+    await fs.link(draft, paths.manifest(entry.generation))
     this.#published.push(entry)
     await this.#sync(paths.manifests)
     await fs.unlink(draft).catch(() => {})
   }
 
-  /** The first time both copies, so that neither denies that there ever was a checkpoint; then in turn. */
-  async #renewCertificate(committed: CheckpointGeneration): Promise<void> {
+  /** Only after the manifest is durable: a certificate ahead of it would report a loss that never was. */
+  async #renewCertificate(certificate: Certificate, copies: readonly { readonly copy: number; readonly draft: string }[]): Promise<void> {
     const { fs, paths } = this.#parts
-    const certificate = { ...this.#certificate, committed }
-    const copies = this.#certificate.committed === null ? [...CERTIFICATE_NAMES.keys()] : [this.#nextCopy]
-    for (const copy of copies) {
-      const draft = this.#draft()
-      await writeWhole(fs, draft, certificateFile(certificate))
-      await fs.rename(draft, paths.certificate(copy)).catch((error: unknown) => this.#withoutDraft(draft, error))
-    }
+    for (const { copy, draft } of copies) await fs.rename(draft, paths.certificate(copy))
     await this.#sync(paths.root)
     this.#certificate = certificate
     this.#nextCopy = (this.#nextCopy + 1) % CERTIFICATE_NAMES.length
+  }
+
+  /** The first time both copies, so that neither denies that there ever was a checkpoint; then in turn. */
+  #copiesToRenew(): readonly number[] {
+    return this.#certificate.committed === null ? [...CERTIFICATE_NAMES.keys()] : [this.#nextCopy]
   }
 
   /** After a failed sync of a directory nobody knows which names are on the disk, and a second sync may lie: this session has ended. */
@@ -182,7 +190,8 @@ export class DiskSession implements CheckpointSession {
     await this.#parts.fs.makeDirectory(directory).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error
     })
-    if (!(await this.#parts.fs.isDirectory(directory))) throw Object.assign(new Error(`${directory} is not a directory`), { code: 'ENOTDIR' })
+    if (!(await this.#parts.fs.isDirectory(directory)))
+      throw Object.assign(new Error(`${directory} is not a directory`), { code: 'ENOTDIR' })
     // Even when it was there: whoever made it may have been killed before it was on the disk.
     this.#unsynced.add(this.#parts.paths.chunks)
     this.#chunkDirectories.add(directory)
@@ -259,31 +268,33 @@ export class DiskSession implements CheckpointSession {
   #checkUsable(): void {
     if (this.#isClosed) throw new JobStateError('JOB_CLOSED', 'The checkpoint session is closed; open the store again')
     if (!this.#isBroken) return
-    throw new CheckpointError('STORE_UNAVAILABLE', `The disk failed to keep names in ${this.#parts.paths.root}; check it, then open the store again`, {
-      details: { directory: this.#parts.paths.root },
-    })
+    throw new CheckpointError(
+      'STORE_UNAVAILABLE',
+      `The disk failed to keep names in ${this.#parts.paths.root}; check it, then open the store again`,
+      {
+        details: { directory: this.#parts.paths.root },
+      },
+    )
   }
 
   #checkOrder(checkpointId: number): void {
     const last = this.#published.at(-1)?.generation
     const least = last?.epoch === this.epoch ? last.checkpointId + 1 : 0
-    if (!Number.isSafeInteger(checkpointId) || checkpointId < least) throw new RangeError(`checkpointId must be an integer of at least ${least}, it is ${checkpointId}`)
+    if (!Number.isSafeInteger(checkpointId) || checkpointId < least)
+      throw new RangeError(`checkpointId must be an integer of at least ${least}, it is ${checkpointId}`)
   }
 
   #checkComplete(checkpointId: number, chunks: readonly ChunkHash[]): void {
     const there = new Set(this.#published.flatMap((entry) => entry.chunks ?? []))
     const missing = chunks.find((hash) => !there.has(hash) && !this.#pending.has(hash))
     if (missing === undefined) return
-    throw new CheckpointError('CHECKPOINT_INCOMPLETE', `Cannot commit checkpoint ${checkpointId}: chunk ${missing} was not written`, { details: { hash: missing } })
+    throw new CheckpointError('CHECKPOINT_INCOMPLETE', `Cannot commit checkpoint ${checkpointId}: chunk ${missing} was not written`, {
+      details: { hash: missing },
+    })
   }
 
   #draft(): string {
     return join(this.#work, String(this.#draftCount++))
-  }
-
-  async #withoutDraft(draft: string, error: unknown): Promise<never> {
-    await this.#parts.fs.unlink(draft).catch(() => {})
-    throw error
   }
 }
 

@@ -111,7 +111,8 @@ export async function writeWhole(fs: DiskFileSystem, path: string, bytes: Uint8A
   try {
     for (let at = 0; at < bytes.length; ) {
       const count = await file.write(bytes.subarray(at))
-      if (!(count > 0 && count <= bytes.length - at)) throw withCode('ENOSPC', `${count} of ${bytes.length - at} bytes were written to ${path}`)
+      if (!(count > 0 && count <= bytes.length - at))
+        throw withCode('ENOSPC', `${count} of ${bytes.length - at} bytes were written to ${path}`)
       at += count
     }
     await file.sync()

@@ -51,7 +51,8 @@ export class DiskPaths {
 
   /** @throws RangeError when it is not a hash. */
   chunkDirectory(hash: ChunkHash): string {
-    if (!isChunkHash(hash)) throw new RangeError(`A chunk is named by 64 lower-case hex digits, not by ${JSON.stringify(hash).slice(0, 120)}`)
+    if (!isChunkHash(hash))
+      throw new RangeError(`A chunk is named by 64 lower-case hex digits, not by ${JSON.stringify(hash).slice(0, 120)}`)
     return join(this.chunks, hash.slice(0, 2))
   }
 
@@ -117,7 +118,13 @@ export function readManifestFile(bytes: Uint8Array): { readonly manifest: Uint8A
   const count = file.readUInt32LE(listEnd - 4)
   const listStart = listEnd - 4 - count * 32
   if (listStart < 0) return damaged
-  if (!createHash('sha256').update(file.subarray(listStart, listEnd)).digest().equals(file.subarray(listEnd, listEnd + 32))) return damaged
+  if (
+    !createHash('sha256')
+      .update(file.subarray(listStart, listEnd))
+      .digest()
+      .equals(file.subarray(listEnd, listEnd + 32))
+  )
+    return damaged
   const chunks = Array.from({ length: count }, (_, index) => file.toString('hex', listStart + index * 32, listStart + index * 32 + 32))
   return { manifest: bytes.subarray(0, listStart), chunks }
 }
@@ -129,6 +136,7 @@ function epochIn(name: string, grammar: RegExp): number | null {
 
 function digits(value: number, length: number): string {
   const text = String(value)
-  if (!Number.isSafeInteger(value) || value < 0 || text.length > length) throw new RangeError(`Cannot name a file after ${value}: at most ${length} digits`)
+  if (!Number.isSafeInteger(value) || value < 0 || text.length > length)
+    throw new RangeError(`Cannot name a file after ${value}: at most ${length} digits`)
   return text.padStart(length, '0')
 }

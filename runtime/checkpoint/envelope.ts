@@ -90,11 +90,16 @@ export async function unsealed(kind: FrameKind, bytes: Uint8Array): Promise<Unse
   if (view.getUint32(CRC_OFFSET, true) !== crc32(own.subarray(0, CRC_OFFSET))) throw damaged(kind, 'the checksum of its header is wrong')
   const version = view.getUint32(VERSION_OFFSET, true)
   if (version > FRAME_VERSION) {
-    throw new CheckpointError('FORMAT_NEWER', `Cannot read the ${kind}: it has format ${version}, this version of Millrace reads up to ${FRAME_VERSION}; install the newer version`, {
-      details: { found: version, supported: FRAME_VERSION },
-    })
+    throw new CheckpointError(
+      'FORMAT_NEWER',
+      `Cannot read the ${kind}: it has format ${version}, this version of Millrace reads up to ${FRAME_VERSION}; install the newer version`,
+      {
+        details: { found: version, supported: FRAME_VERSION },
+      },
+    )
   }
-  if (version !== FRAME_VERSION || view.getUint32(RESERVED_OFFSET, true) !== 0) throw damaged(kind, `there is no format ${version} with this header`)
+  if (version !== FRAME_VERSION || view.getUint32(RESERVED_OFFSET, true) !== 0)
+    throw damaged(kind, `there is no format ${version} with this header`)
   const length = view.getBigUint64(LENGTH_OFFSET, true)
   const payload = own.subarray(FRAME_HEADER_BYTES)
   if (length !== BigInt(payload.length)) throw damaged(kind, `it has ${payload.length} bytes of payload, its header says ${length}`)

@@ -5,7 +5,7 @@
  * Bytes from a store are not trusted: every field is checked by hand before it is used, unknown fields are refused, and names such as
  * `__proto__` are plain names, because all records that come out have no prototype.
  *
- * Invariant: what {@link encodeManifest} returns, {@link decodeManifest} accepts; what that returns obeys {@link Manifest} to the last field.
+ * Invariant: what {@link encodeManifest} returns, {@link decodeManifest} accepts; what that returns is a {@link Manifest} to the last field.
  */
 
 import { CheckpointError } from '../errors.ts'
@@ -54,8 +54,19 @@ const NAME_LENGTH_MAX = 4096
 
 const HASH_GRAMMAR = /^[0-9a-f]{64}$/
 const FIELDS = [
-  'format', 'jobName', 'planFingerprint', 'epoch', 'checkpointId', 'createdAtMs', 'keyGroupCount',
-  'isFinal', 'sources', 'operators', 'sinks', 'counters', 'previous',
+  'format',
+  'jobName',
+  'planFingerprint',
+  'epoch',
+  'checkpointId',
+  'createdAtMs',
+  'keyGroupCount',
+  'isFinal',
+  'sources',
+  'operators',
+  'sinks',
+  'counters',
+  'previous',
 ] as const
 
 /** Names of chunks, each once, with the payload's length. */
@@ -67,11 +78,18 @@ export function chunkRefsOf(manifest: Manifest): ReadonlyMap<ChunkHash, number> 
   return refs
 }
 
-/** The manifest as bytes. @throws TypeError when something in it is not JSON (NaN, ±Infinity, bigint, functions) or breaks a rule of {@link Manifest}. */
+/**
+ * The manifest as bytes.
+ *
+ * @throws TypeError when something in it is not JSON (NaN, ±Infinity, bigint, functions) or breaks a rule of {@link Manifest}.
+ */
 export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(
     JSON.stringify(manifest, (key, value: unknown) => {
-      const isJson = typeof value === 'number' ? Number.isFinite(value) : typeof value !== 'bigint' && typeof value !== 'function' && typeof value !== 'symbol'
+      const isJson =
+        typeof value === 'number'
+          ? Number.isFinite(value)
+          : typeof value !== 'bigint' && typeof value !== 'function' && typeof value !== 'symbol'
       if (!isJson) throw new TypeError(`Cannot write the manifest: ${key} is ${String(value)}, which JSON does not have`)
       return value
     }),
@@ -96,9 +114,13 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   const fields = record(parsed, '')
   const format = integer(fields['format'], 'format')
   if (format > 1) {
-    throw new CheckpointError('FORMAT_NEWER', `Cannot read the manifest: it has format ${format}, this version of Millrace reads up to 1; install the newer version`, {
-      details: { found: format, supported: 1 },
-    })
+    throw new CheckpointError(
+      'FORMAT_NEWER',
+      `Cannot read the manifest: it has format ${format}, this version of Millrace reads up to 1; install the newer version`,
+      {
+        details: { found: format, supported: 1 },
+      },
+    )
   }
   if (format !== 1) throw refused('format', '1', fields['format'])
   exactly(fields, FIELDS, '')
@@ -135,7 +157,8 @@ function operators(value: unknown): Manifest['operators'] {
         chunks: chunks.map((chunk, at) => {
           const ref = chunkRef(chunk, `${place}.chunks[${at}]`)
           total += ref.byteLength
-          if (total > STATE_BYTES_MAX) throw refused(`${place}.chunks[${at}]`, `at most ${STATE_BYTES_MAX} bytes of state in all`, `${total} bytes`)
+          if (total > STATE_BYTES_MAX)
+            throw refused(`${place}.chunks[${at}]`, `at most ${STATE_BYTES_MAX} bytes of state in all`, `${total} bytes`)
           return ref
         }),
       }
@@ -201,7 +224,8 @@ function text(value: unknown, path: string, lengthMax = NAME_LENGTH_MAX): string
 }
 
 function integer(value: unknown, path: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most) throw refused(path, `an integer from ${least} to ${most}`, value)
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most)
+    throw refused(path, `an integer from ${least} to ${most}`, value)
   return value
 }
 

@@ -87,10 +87,9 @@ export async function recover(session: CheckpointSession, identity: RecoveryIden
   if (skipped.length === 0) return null
   const tried = skipped.map(({ generation: { epoch, checkpointId }, error }) => ({ epoch, checkpointId, message: error.message }))
   const list = tried.map(({ epoch, checkpointId, message }) => `${checkpointId} (epoch ${epoch}): ${message}`).join('; ')
-  throw new CheckpointError('CHECKPOINT_CORRUPT', `Cannot recover ${identity.jobName}: all ${tried.length} checkpoints are damaged; restore the store from a copy, or start with an empty one. Tried ${list}`, {
-    details: { tried },
-    cause: skipped[0]?.error,
-  })
+  const remedy = 'restore the store from a copy, or start with an empty one'
+  const message = `Cannot recover ${identity.jobName}: all ${tried.length} checkpoints are damaged; ${remedy}. Tried ${list}`
+  throw new CheckpointError('CHECKPOINT_CORRUPT', message, { details: { tried }, cause: skipped[0]?.error })
 }
 
 /** Reads and checks every generation, newest first, without changing anything. Never throws for damage: it is in the report. */
@@ -119,8 +118,13 @@ export async function verify(reader: CheckpointReader): Promise<readonly Generat
  * @throws CheckpointError `CHECKPOINT_INCOMPLETE` when the manifest names a chunk that is nowhere, `CHECKPOINT_CORRUPT` when a payload
  * is not what its hash says, and what the session throws. The generation before stays valid.
  */
-export async function writeCheckpoint(session: CheckpointSession, manifest: Manifest, chunks: ReadonlyMap<ChunkHash, Uint8Array>): Promise<CheckpointWritten> {
-  if (manifest.epoch !== session.epoch) throw new RangeError(`Cannot write a checkpoint of epoch ${manifest.epoch} in a session of epoch ${session.epoch}`)
+export async function writeCheckpoint(
+  session: CheckpointSession,
+  manifest: Manifest,
+  chunks: ReadonlyMap<ChunkHash, Uint8Array>,
+): Promise<CheckpointWritten> {
+  if (manifest.epoch !== session.epoch)
+    throw new RangeError(`Cannot write a checkpoint of epoch ${manifest.epoch} in a session of epoch ${session.epoch}`)
   const refs = chunkRefsOf(manifest)
   const known = held.get(session) ?? new Set<ChunkHash>()
   const missing = [...refs.keys()].filter((hash) => !known.has(hash))
@@ -129,11 +133,19 @@ export async function writeCheckpoint(session: CheckpointSession, manifest: Mani
     const payload = chunks.get(hash)
     if (payload === undefined || payload.length !== refs.get(hash)) {
       const found = payload === undefined ? 'nobody has it' : `it has ${payload.length} bytes instead of ${refs.get(hash)}`
-      throw new CheckpointError('CHECKPOINT_INCOMPLETE', `Cannot write checkpoint ${manifest.checkpointId}: its manifest names chunk ${hash}, but ${found}`, { details: { hash } })
+      throw new CheckpointError(
+        'CHECKPOINT_INCOMPLETE',
+        `Cannot write checkpoint ${manifest.checkpointId}: its manifest names chunk ${hash}, but ${found}`,
+        { details: { hash } },
+      )
     }
     const frame = await sealed('chunk', payload)
     if (frame.hash !== hash) {
-      throw new CheckpointError('CHECKPOINT_CORRUPT', `Cannot write checkpoint ${manifest.checkpointId}: chunk ${hash} was changed while it was written`, { details: { hash, found: frame.hash } })
+      throw new CheckpointError(
+        'CHECKPOINT_CORRUPT',
+        `Cannot write checkpoint ${manifest.checkpointId}: chunk ${hash} was changed while it was written`,
+        { details: { hash, found: frame.hash } },
+      )
     }
     await session.writeChunk(hash, frame.bytes)
     bytesWritten += frame.bytes.length
@@ -141,7 +153,12 @@ export async function writeCheckpoint(session: CheckpointSession, manifest: Mani
   const bytes = await seal('manifest', encodeManifest(manifest))
   await session.commit(manifest.checkpointId, bytes, [...refs.keys()])
   held.set(session, new Set(refs.keys()))
-  return { bytesWritten: bytesWritten + bytes.length, chunksWritten: missing.length, chunksReused: refs.size - missing.length, bytesTotal: sum(refs.values()) }
+  return {
+    bytesWritten: bytesWritten + bytes.length,
+    chunksWritten: missing.length,
+    chunksReused: refs.size - missing.length,
+    bytesTotal: sum(refs.values()),
+  }
 }
 
 async function readManifest(reader: CheckpointReader, generation: CheckpointGeneration): Promise<Manifest> {
@@ -161,7 +178,8 @@ async function readChunks(reader: CheckpointReader, manifest: Manifest): Promise
     if (bytes === null) throw corrupt(manifest, `its chunk ${hash} is gone`)
     const found = await unsealed('chunk', bytes)
     if (found.hash !== hash) throw corrupt(manifest, `in place of chunk ${hash} there is chunk ${found.hash}`)
-    if (found.payload.length !== byteLength) throw corrupt(manifest, `chunk ${hash} has ${found.payload.length} bytes instead of ${byteLength}`)
+    if (found.payload.length !== byteLength)
+      throw corrupt(manifest, `chunk ${hash} has ${found.payload.length} bytes instead of ${byteLength}`)
     chunks.set(hash, found.payload)
   })
   return chunks
@@ -170,25 +188,39 @@ async function readChunks(reader: CheckpointReader, manifest: Manifest): Promise
 function checkIdentity(manifest: Manifest, wanted: RecoveryIdentity): void {
   const what = `Cannot restore checkpoint ${manifest.checkpointId}`
   if (manifest.jobName !== wanted.jobName) {
-    throw new CheckpointError('STATE_FOREIGN', `${what}: it belongs to job ${manifest.jobName}, not to ${wanted.jobName}; use another store for each job`, {
-      details: { found: manifest.jobName, wanted: wanted.jobName },
-    })
+    throw new CheckpointError(
+      'STATE_FOREIGN',
+      `${what}: it belongs to job ${manifest.jobName}, not to ${wanted.jobName}; use another store for each job`,
+      {
+        details: { found: manifest.jobName, wanted: wanted.jobName },
+      },
+    )
   }
   if (manifest.planFingerprint !== wanted.planFingerprint) {
-    throw new CheckpointError('PLAN_MISMATCH', `${what}: it was taken by another plan of ${wanted.jobName}; resume with the old plan, or start the new one with an empty store`, {
-      details: { found: manifest.planFingerprint, wanted: wanted.planFingerprint },
-    })
+    throw new CheckpointError(
+      'PLAN_MISMATCH',
+      `${what}: it was taken by another plan of ${wanted.jobName}; resume with the old plan, or start the new one with an empty store`,
+      {
+        details: { found: manifest.planFingerprint, wanted: wanted.planFingerprint },
+      },
+    )
   }
   if (manifest.keyGroupCount !== wanted.keyGroupCount) {
     const remedy = `start the job with keyGroupCount ${manifest.keyGroupCount}`
-    throw new CheckpointError('KEY_GROUP_COUNT_MISMATCH', `${what}: it has ${manifest.keyGroupCount} key groups, the job has ${wanted.keyGroupCount}; ${remedy}`, {
-      details: { found: manifest.keyGroupCount, wanted: wanted.keyGroupCount },
-    })
+    throw new CheckpointError(
+      'KEY_GROUP_COUNT_MISMATCH',
+      `${what}: it has ${manifest.keyGroupCount} key groups, the job has ${wanted.keyGroupCount}; ${remedy}`,
+      {
+        details: { found: manifest.keyGroupCount, wanted: wanted.keyGroupCount },
+      },
+    )
   }
 }
 
 function corrupt({ epoch, checkpointId }: CheckpointGeneration, what: string): CheckpointError {
-  return new CheckpointError('CHECKPOINT_CORRUPT', `Checkpoint ${checkpointId} is damaged: ${what}`, { details: { epoch, checkpointId, what } })
+  return new CheckpointError('CHECKPOINT_CORRUPT', `Checkpoint ${checkpointId} is damaged: ${what}`, {
+    details: { epoch, checkpointId, what },
+  })
 }
 
 function isDamage(error: unknown): error is CheckpointError {

@@ -62,7 +62,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     for (const { name, schema } of graph.sinksOf(uid)) {
       const port = ports.get(name)!
       const restored = (manifest?.sinks[name] as SinkState | undefined) ?? null
-      await port.open({ name, jobName: graph.plan.name, schema, restored, hasCheckpoints: checkpoints !== null, clock })
+      await port.open({ name, jobName: graph.plan.name, epoch, schema, restored, hasCheckpoints: checkpoints !== null, clock })
       opened.push(() => port.close())
       if (manifest !== null) await port.commit(manifest.checkpointId)
     }

@@ -151,9 +151,9 @@ export class CheckpointCoordinator {
       return false
     }
     this.#failedInARow = 0
-    this.#count++
     this.#previous = { epoch: manifest.epoch, checkpointId: manifest.checkpointId }
     for (const sink of sinks) await sink.commit(pending.checkpointId)
+    this.#count++
     this.#last = {
       checkpointId: pending.checkpointId,
       bytes: written.bytesTotal,
@@ -173,12 +173,10 @@ export class CheckpointCoordinator {
       const subtasks: { chunks: ChunkRef[] }[] = []
       for (let index = 0; index < parallelism; index++) {
         const part = pending.subtasks.get(`${uid}/${index}`)!
-        const refs: ChunkRef[] = []
-        for (const chunk of part.chunks) {
-          const hash = await chunkHash(chunk)
-          chunks.set(hash, chunk)
-          refs.push({ hash, byteLength: chunk.length })
-        }
+        // Together: each digest waits for a turn of the event loop, which a busy job grants every few milliseconds.
+        const hashes = await Promise.all(part.chunks.map((chunk) => chunkHash(chunk)))
+        const refs = part.chunks.map((chunk, at): ChunkRef => ({ hash: hashes[at]!, byteLength: chunk.length }))
+        for (const [at, chunk] of part.chunks.entries()) chunks.set(hashes[at]!, chunk)
         subtasks.push({ chunks: refs })
         for (const [name, value] of Object.entries(part.counters)) {
           if (name === 'recordsIn' || name === 'lateDropped' || name === 'lateUpdates' || name === 'results' || name === 'outside') {

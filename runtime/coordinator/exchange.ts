@@ -56,6 +56,8 @@ export class Exchange {
   #controlLane = 0
   /** Rows written to all rings. */
   recordCount = 0
+  /** Whether no rows follow the newest watermark; always with one subtask. The outlet puts subtasks in turn between two watermarks. */
+  isBehindMark = true
 
   constructor(layout: SubtaskLayout, targets: readonly ExchangeTarget[], keyGroupCount: number, epoch: number) {
     this.layout = layout
@@ -102,6 +104,7 @@ export class Exchange {
     this.#batch = batch
     this.#times = times
     this.recordCount += batch.rowCount
+    this.isBehindMark = this.#lanes.length === 1
     if (this.#dictionaryColumn >= 0) {
       const dictionary = batch.columns[this.#dictionaryColumn]!.dictionary as Dictionary
       if (dictionary !== this.#dictionary) this.#startDictionary(dictionary)
@@ -113,6 +116,7 @@ export class Exchange {
   }
 
   watermark(watermarkMs: number): void {
+    this.isBehindMark = true
     this.#controls.push({ kind: 'watermark', watermarkMs })
   }
 

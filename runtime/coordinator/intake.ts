@@ -154,10 +154,23 @@ export class Intake {
     return total > 0 ? { done, total } : null
   }
 
-  /** Reads and passes on a few chunks. A promise only when a reader or a direct sink has to be waited for. */
-  step(): IntakeProgress | Promise<IntakeProgress> {
+  /**
+   * Whether a barrier that follows now changes the order of no results: between two watermarks the outlets give each subtask its turn, and
+   * a barrier there would begin the turns anew. On live sources watermarks lie anywhere, so it makes no difference.
+   */
+  get isBehindMark(): boolean {
+    return this.isLive || this.#options.exchanges.every((exchange) => exchange.isBehindMark)
+  }
+
+  /**
+   * Reads and passes on a few chunks. A promise only when a reader or a direct sink has to be waited for.
+   *
+   * @param toMark - Whether to stop as soon as {@link isBehindMark}.
+   */
+  step(toMark = false): IntakeProgress | Promise<IntakeProgress> {
     let progress: IntakeProgress = 'idle'
     for (let count = 0; count < CHUNKS_A_STEP; count++) {
+      if (toMark && this.isBehindMark) return progress
       if (!this.#flush()) return progress === 'idle' ? 'blocked' : progress
       if (this.#isEnded) return 'ended'
       const split = this.#nextSplit()

@@ -16,7 +16,7 @@ import type { SinkPort } from '../sink/sink-port.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
 import type { Exchange } from './exchange.ts'
-import type { Intake, IntakeCounts, TimeTrack } from './intake.ts'
+import type { Intake, IntakeCounts, IntakeProgress, TimeTrack } from './intake.ts'
 import type { WindowNode } from './job-graph.ts'
 import { type JobStatus, jobStatus } from './job-status.ts'
 import type { Outlet } from './outlet.ts'
@@ -46,6 +46,9 @@ export interface JobParts {
 export type JobState = 'running' | 'stopping' | 'ended' | 'stopped' | 'failed'
 
 const IDLE_MS = 10
+/** How long a barrier waits for the next watermark, behind which it changes the order of no results; then it goes without. */
+const MARK_RECORDS_MAX = 65_536
+const MARK_MS_MAX = 5_000
 /** Busy rounds before the event loop gets a turn: checkpoints, signals and control messages live there. */
 const BUSY_MS = 4
 
@@ -58,6 +61,8 @@ export class RunningJob {
   #nextCheckpointMs: number
   /** Intakes that have yet to inject the barrier of the pending checkpoint. */
   #barrierAt = new Map<Intake, number>()
+  /** Intakes whose barrier waits for a watermark, and since when. */
+  #markWaits = new Map<Intake, { readonly recordCount: number; readonly sinceMs: number }>()
   #preparing = new Map<Feeder, Promise<void>>()
   #lastCounters: readonly (readonly SubtaskCounters[])[] = []
   #durationMs: number | null = null
@@ -174,6 +179,8 @@ export class RunningJob {
     const checkpointId = this.#barrierAt.get(intake)
     if (checkpointId !== undefined) {
       if (!intake.flush()) return false
+      if (this.#waitsForMark(intake)) return isProgress(intake.step(true))
+      this.#markWaits.delete(intake)
       this.#barrierAt.delete(intake)
       this.parts.checkpoints!.coordinator.sourceReached(intake.uid, checkpointId, intake.barrier(checkpointId, entry.counts))
       if (entry.sinks.length > 0) this.#prepare(entry, checkpointId, () => {})
@@ -181,8 +188,16 @@ export class RunningJob {
     }
     if (this.#preparing.has(entry)) return false
     if (!mayRead || intake.isEnded) return intake.isAtRest ? false : intake.flush()
-    const progress = intake.step()
-    return progress instanceof Promise ? progress.then((value) => value === 'progress') : progress === 'progress'
+    return isProgress(intake.step())
+  }
+
+  /** Whether a barrier of this intake should wait for the watermark that is to come. */
+  #waitsForMark(intake: Intake): boolean {
+    if (intake.isBehindMark || intake.isEnded) return false
+    const nowMs = this.parts.clock.monotonic()
+    const wait = this.#markWaits.get(intake) ?? { recordCount: intake.recordCount, sinceMs: nowMs }
+    this.#markWaits.set(intake, wait)
+    return intake.recordCount - wait.recordCount < MARK_RECORDS_MAX && nowMs - wait.sinceMs < MARK_MS_MAX
   }
 
   #stepOutlet(entry: JobParts['outlets'][number]): boolean {
@@ -274,4 +289,8 @@ export class RunningJob {
     await Promise.allSettled([host.close(), ...intakes.map(({ intake }) => intake.close()), ...sinks.map((sink) => sink.close())])
     await this.parts.release()
   }
+}
+
+function isProgress(progress: IntakeProgress | Promise<IntakeProgress>): boolean | Promise<boolean> {
+  return progress instanceof Promise ? progress.then((value) => value === 'progress') : progress === 'progress'
 }

@@ -19,6 +19,8 @@ export type Delivery = 'exactly-once' | 'at-least-once'
 export interface SinkContext {
   readonly name: string
   readonly jobName: string
+  /** Rises with every start of the job from one store: a sink that outer processes share refuses writers of a lower one. 1 without checkpoints. */
+  readonly epoch: number
   readonly schema: Schema
   /** State that the recovered checkpoint carries; null on a fresh start. Its commit must be finished by `open`, and anything newer removed. */
   readonly restored: SinkState | null

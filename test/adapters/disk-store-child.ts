@@ -1,5 +1,6 @@
 /**
- * A job in a process of its own, to be killed: recovers, then commits one checkpoint after the other and prints each id once it is acknowledged.
+ * A job in a process of its own, to be killed: recovers, then commits one checkpoint after the other and prints each id once it is
+ * acknowledged.
  *
  * Run: node disk-store-child.ts DIRECTORY. Prints `open EPOCH RECOVERED-ID`, then `ID` lines; `error CODE` when it must stop.
  *

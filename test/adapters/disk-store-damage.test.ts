@@ -70,7 +70,7 @@ async function tally(root: string, file: string, changes: Iterable<(bytes: Buffe
 function* flips(length: number): Generator<(bytes: Buffer) => Buffer> {
   for (let at = 0; at < length; at++) {
     yield (bytes) => {
-      bytes[at]! ^= 1 << at % 8
+      bytes[at]! ^= 1 << (at % 8)
       return bytes
     }
   }
@@ -207,7 +207,9 @@ describe('a directory made by somebody else', () => {
     for (const swap of swaps) {
       for (const pick of [/^manifests\/.*3$/, /^chunks/]) {
         const root = await pristine()
-        const file = filesBelow(root).find((path) => pick.test(path) && (pick.test('manifests/3') || readFileSync(join(root, path), 'latin1').includes('value of 3')))!
+        const file = filesBelow(root).find(
+          (path) => pick.test(path) && (pick.test('manifests/3') || readFileSync(join(root, path), 'latin1').includes('value of 3')),
+        )!
         swap(join(root, file), join(newDirectory(), 'aside'))
         // Recovery takes 2 in every case; writing the same chunk again replaces anything but a directory.
         expect(await outcome(root, file)).toBe(swap === swaps[2] && file.startsWith('chunks') ? 'STORE_UNAVAILABLE' : 2)
@@ -217,7 +219,9 @@ describe('a directory made by somebody else', () => {
 
   test('a chunk directory that is a symbolic link is not followed', async () => {
     const root = await pristine()
-    const file = filesBelow(root).find((path) => path.startsWith('chunks') && readFileSync(join(root, path), 'latin1').includes('value of 3'))!
+    const file = filesBelow(root).find(
+      (path) => path.startsWith('chunks') && readFileSync(join(root, path), 'latin1').includes('value of 3'),
+    )!
     const directory = join(root, file, '..')
     const aside = join(newDirectory(), 'aside')
     cpSync(directory, aside, { recursive: true })
@@ -247,7 +251,16 @@ describe('a directory made by somebody else', () => {
 
   test('names that are none of ours are left alone', async () => {
     const root = await pristine()
-    const strange = ['manifests/notes.txt', 'manifests/0000000001-1', 'manifests/9999999999-9999999999999999', 'chunks/zz', 'chunks/README', 'owner-x', 'work-1', 'notes']
+    const strange = [
+      'manifests/notes.txt',
+      'manifests/0000000001-1',
+      'manifests/9999999999-9999999999999999',
+      'chunks/zz',
+      'chunks/README',
+      'owner-x',
+      'work-1',
+      'notes',
+    ]
     for (const name of strange) writeFileSync(join(root, name), 'x')
     expect(await outcome(root, 'strange names')).toBe(3)
     for (const name of strange) expect(readFileSync(join(root, name), 'utf8')).toBe('x')

@@ -6,7 +6,16 @@ import { nodeFileSystem } from '../../adapters/disk/file-system.ts'
 import { recover, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
 import { MillraceError } from '../../runtime/errors.ts'
 import { commitSample, JOB, recoveredValues, sampleCheckpoint, valuesOf } from '../contract/checkpoint-store-contract.ts'
-import { DiskCrash, type DiskFault, diskStore, errno, FakeProcesses, FaultyDisk, filesBelow, temporaryDirectory } from './disk-store-support.ts'
+import {
+  DiskCrash,
+  type DiskFault,
+  diskStore,
+  errno,
+  FakeProcesses,
+  FaultyDisk,
+  filesBelow,
+  temporaryDirectory,
+} from './disk-store-support.ts'
 
 const cleanups: (() => void)[] = []
 function newDirectory(): string {
@@ -63,7 +72,8 @@ describe.each(faults)('%s at every changing operation', (fault) => {
         break
       }
       if (fault === 'ENOSPC' || fault === 'EDQUOT' || fault === 'short-then-ENOSPC') {
-        if (error !== null && disk.log.at(-1) !== 'syncDirectory') expect(error, where).toMatchObject({ code: 'STORE_FULL', retryable: true })
+        if (error !== null && disk.log.at(-1) !== 'syncDirectory')
+          expect(error, where).toMatchObject({ code: 'STORE_FULL', retryable: true })
       }
       if (fault === 'EIO' && error !== null) expect(error, where).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: false })
       if (fault === 'short') expect(error, where).toBeNull()
@@ -139,14 +149,20 @@ test('a session whose directory could not be synced ends, and the next one goes 
   const root = newDirectory()
   const processes = new FakeProcesses()
   let mayFail = true
-  const fs = { ...nodeFileSystem, syncDirectory: (path: string) => (mayFail ? Promise.reject(errno('EIO')) : nodeFileSystem.syncDirectory(path)) }
+  const fs = {
+    ...nodeFileSystem,
+    syncDirectory: (path: string) => (mayFail ? Promise.reject(errno('EIO')) : nodeFileSystem.syncDirectory(path)),
+  }
   mayFail = false
   const session = await diskStore(root, processes.spawn(), fs).open('contract')
   await commitSample(session, 1)
   mayFail = true
   await expect(commitSample(session, 2)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: false })
   mayFail = false
-  await expect(commitSample(session, 3)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', message: expect.stringContaining('open the store again') as string })
+  await expect(commitSample(session, 3)).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    message: expect.stringContaining('open the store again') as string,
+  })
   await session.close()
   expect(await recoveredId(root, processes, 'after')).toBe(1)
 })
@@ -163,7 +179,10 @@ function mountTmpfs(size: string): string | null {
   return directory
 }
 
-test('a disk that is really full: STORE_FULL, the last checkpoint intact, and on it goes when space returns', async ({ annotate, skip }) => {
+test('a disk that is really full: STORE_FULL, the last checkpoint intact, and on it goes when space returns', async ({
+  annotate,
+  skip,
+}) => {
   const mount = mountTmpfs('1m')
   if (mount === null) {
     await annotate('no tmpfs could be mounted: only the injected full disk was tested')
@@ -185,7 +204,10 @@ test('a disk that is really full: STORE_FULL, the last checkpoint intact, and on
     if (free > 0) writeFileSync(filler, new Uint8Array(free))
     const next = id + 1
     const { manifest, chunks } = await sampleCheckpoint({ epoch: session.epoch, checkpointId: next }, [`${next}`.repeat(30_000)])
-    const error = await writeCheckpoint(session, manifest, chunks).then(() => null, (reason: unknown) => reason)
+    const error = await writeCheckpoint(session, manifest, chunks).then(
+      () => null,
+      (reason: unknown) => reason,
+    )
     if (error !== null) {
       fullCount++
       expect(error).toMatchObject({ name: 'CheckpointError', code: 'STORE_FULL', retryable: true })

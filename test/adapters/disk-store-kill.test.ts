@@ -36,7 +36,9 @@ class Job {
   #wake = () => {}
 
   constructor(directory: string) {
-    this.process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', childFile, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', childFile, directory], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {
       const lines = (this.#rest + text).split('\n')
       this.#rest = lines.pop()!
@@ -54,7 +56,10 @@ class Job {
 
   async until(isReached: (lines: readonly string[]) => boolean): Promise<void> {
     while (!isReached(this.lines)) {
-      const hasEnded = await Promise.race([this.#ended.then(() => true), new Promise<boolean>((resolve) => (this.#wake = () => resolve(false)))])
+      const hasEnded = await Promise.race([
+        this.#ended.then(() => true),
+        new Promise<boolean>((resolve) => (this.#wake = () => resolve(false))),
+      ])
       if (hasEnded && !isReached(this.lines)) throw new Error(`the child ended after ${JSON.stringify(this.lines.slice(-3))}`)
     }
   }
@@ -69,7 +74,9 @@ class Job {
   }
 }
 
-test(`SIGKILL while committing, ${KILL_COUNT} times: what was acknowledged, or something newer, is recovered whole`, { timeout: 600_000 }, async () => {
+test(`SIGKILL while committing, ${KILL_COUNT} times: what was acknowledged, or something newer, is recovered whole`, {
+  timeout: 600_000,
+}, async () => {
   const directory = newDirectory()
   const prng = new Prng(1)
   let acknowledged = 0

@@ -160,7 +160,8 @@ export class ModelDisk implements DiskFileSystem {
 
   #find(path: string): Node | undefined {
     let node: Node | undefined = this.#root
-    for (const name of path.split('/').filter((part) => part !== '')) node = node instanceof DirectoryNode ? node.entries.get(name) : undefined
+    for (const name of path.split('/').filter((part) => part !== ''))
+      node = node instanceof DirectoryNode ? node.entries.get(name) : undefined
     return node
   }
 

@@ -36,7 +36,8 @@ async function violation(seed: number, flaws: ModelDiskFlaws): Promise<string | 
         acknowledged++
       }
     } catch (error) {
-      if (!(error instanceof DiskCrash) && !(error instanceof Error && error.cause instanceof DiskCrash)) return `life ${life}: ${String(error)}`
+      if (!(error instanceof DiskCrash) && !(error instanceof Error && error.cause instanceof DiskCrash))
+        return `life ${life}: ${String(error)}`
     }
     processes.killAll()
     disk = disk.afterPowerLoss(prng)

@@ -77,7 +77,10 @@ export function filesBelow(directory: string): string[] {
     .sort()
 }
 
-/** What happens at the chosen operation: an errno; half a write that claims no more; nothing at all from here on, after half a write or none. */
+/**
+ * What happens at the chosen operation: an errno; half a write that claims no more; nothing at all from here on, after half a write or
+ * none.
+ */
 export type DiskFault = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'short' | 'short-then-ENOSPC' | 'nonsense-count' | 'crash' | 'torn-crash'
 
 export class DiskCrash extends Error {

@@ -163,7 +163,9 @@ describe('owners', () => {
     for (let round = 0; round < 10; round++) {
       const root = newDirectory()
       const processes = new FakeProcesses()
-      const opened = await Promise.allSettled(Array.from({ length: 6 }, (_, host) => diskStore(root, processes.spawn(`host ${host}`)).open('contract')))
+      const opened = await Promise.allSettled(
+        Array.from({ length: 6 }, (_, host) => diskStore(root, processes.spawn(`host ${host}`)).open('contract')),
+      )
       const sessions = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
       for (const result of opened) if (result.status === 'rejected') expect((result.reason as { code: string }).code).toBe('JOB_FENCED')
       const highest = Math.max(...sessions.map(({ epoch }) => epoch))
@@ -208,9 +210,17 @@ describe('owners', () => {
       for (let id = seen + 1; id <= seen + 2; id++) await commitSample(owner, id, valuesOf(1))
       goOn()
       expect(['acknowledged', 'JOB_FENCED']).toContain(await commit)
-      expect(await commitSample(old, 5).then(() => null, (error: { code: string }) => error.code)).toBe('JOB_FENCED')
+      expect(
+        await commitSample(old, 5).then(
+          () => null,
+          (error: { code: string }) => error.code,
+        ),
+      ).toBe('JOB_FENCED')
       const reports = await verify(owner)
-      expect(reports.map(({ problem }) => problem), `paused at change ${nth}`).toEqual(reports.map(() => null))
+      expect(
+        reports.map(({ problem }) => problem),
+        `paused at change ${nth}`,
+      ).toEqual(reports.map(() => null))
       expect(reports[0]!.generation).toEqual({ epoch: owner.epoch, checkpointId: seen + 2 })
       if ((await commit) === 'acknowledged') expect(seen).toBe(4)
     }

@@ -114,5 +114,5 @@ export function batchOf(rows: readonly object[], columns: Schema): RecordBatch {
 
 /** A writer of a job with checkpoints. */
 export function openSink(sink: Sink, restored: SinkState | null, columns: Schema): Promise<SinkWriter> {
-  return sink.open({ name: 'out', jobName: 'test', schema: columns, restored, hasCheckpoints: true, clock: systemClock })
+  return sink.open({ name: 'out', jobName: 'test', epoch: 1, schema: columns, restored, hasCheckpoints: true, clock: systemClock })
 }

@@ -7,7 +7,13 @@
  */
 
 import { afterEach, describe, expect, test } from 'vitest'
-import type { CheckpointGeneration, CheckpointReader, CheckpointSession, CheckpointStore, ChunkHash } from '../../runtime/checkpoint/checkpoint-store.ts'
+import type {
+  CheckpointGeneration,
+  CheckpointReader,
+  CheckpointSession,
+  CheckpointStore,
+  ChunkHash,
+} from '../../runtime/checkpoint/checkpoint-store.ts'
 import { chunkHash } from '../../runtime/checkpoint/envelope.ts'
 import type { ChunkRef, Manifest } from '../../runtime/checkpoint/manifest.ts'
 import { type Recovered, recover, verify, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
@@ -77,7 +83,9 @@ export async function commitSample(session: CheckpointSession, checkpointId: num
 
 /** Texts of the recovered chunks, in the manifest's order. */
 export function recoveredValues({ manifest, chunks }: Recovered): string[] {
-  return manifest.operators['minutes']!.subtasks.flatMap(({ chunks: refs }) => refs.map(({ hash }) => new TextDecoder().decode(chunks.get(hash))))
+  return manifest.operators['minutes']!.subtasks.flatMap(({ chunks: refs }) =>
+    refs.map(({ hash }) => new TextDecoder().decode(chunks.get(hash))),
+  )
 }
 
 async function chunkOf(value: string): Promise<{ readonly hash: ChunkHash; readonly bytes: Uint8Array }> {
@@ -328,7 +336,9 @@ export function checkpointStoreContract(name: string, makePlace: () => Promise<S
         await place.damage!({ epoch: session.epoch, checkpointId: 3 }, () => null)
         const recovered = await recover(await place.restarted().open('contract'), JOB)
         expect(recoveredValues(recovered!)).toEqual(valuesOf(2))
-        expect(recovered!.skipped.map(({ generation, error }) => [generation.checkpointId, error.code])).toEqual([[3, 'CHECKPOINT_CORRUPT']])
+        expect(recovered!.skipped.map(({ generation, error }) => [generation.checkpointId, error.code])).toEqual([
+          [3, 'CHECKPOINT_CORRUPT'],
+        ])
       })
     }
 

@@ -39,8 +39,12 @@ test('what was sealed is what comes out, for every length and kind', async () =>
 })
 
 test('the bytes of a frame are these; a change of them needs a new version', async () => {
-  expect(Buffer.from(await seal('chunk', text('mill'))).toString('hex')).toMatchInlineSnapshot(`"4d524348010000000400000000000000901fac08e3b464b12fab1d04624a51901b851f15f30119bc3458428505030545000000006fa057ab6d696c6c"`)
-  expect(Buffer.from(await seal('manifest', text(''))).toString('hex')).toMatchInlineSnapshot(`"4d524d46010000000000000000000000e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8550000000009711dd4"`)
+  expect(Buffer.from(await seal('chunk', text('mill'))).toString('hex')).toMatchInlineSnapshot(
+    `"4d524348010000000400000000000000901fac08e3b464b12fab1d04624a51901b851f15f30119bc3458428505030545000000006fa057ab6d696c6c"`,
+  )
+  expect(Buffer.from(await seal('manifest', text(''))).toString('hex')).toMatchInlineSnapshot(
+    `"4d524d46010000000000000000000000e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8550000000009711dd4"`,
+  )
 })
 
 test('a chunk is named by the SHA-256 of its payload, also when the payload lies in shared memory', async () => {

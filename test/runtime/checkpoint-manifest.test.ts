@@ -13,7 +13,19 @@ const manifest: Manifest = {
   keyGroupCount: 128,
   isFinal: false,
   sources: { readings: { turn: 1, splits: { a: { position: 'x\u0000\ud800', counts: [1, null, true] } }, watermark: null } },
-  operators: { minutes: { subtasks: [{ chunks: [{ hash: 'a'.repeat(64), byteLength: 10 }, { hash: 'b'.repeat(64), byteLength: 0 }] }, { chunks: [] }] } },
+  operators: {
+    minutes: {
+      subtasks: [
+        {
+          chunks: [
+            { hash: 'a'.repeat(64), byteLength: 10 },
+            { hash: 'b'.repeat(64), byteLength: 0 },
+          ],
+        },
+        { chunks: [] },
+      ],
+    },
+  },
   sinks: { minutes: { path: 'out.csv', bytes: 10, parts: ['a', 'b'], open: true, note: null } },
   counters: { 'minutes.recordsIn': 7 },
   previous: { epoch: 2, checkpointId: 41 },
@@ -33,15 +45,20 @@ function refusal(bytes: Uint8Array): CheckpointError {
 
 test('a manifest survives being written and read', () => {
   expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest)
-  expect(decodeManifest(encodeManifest({ ...manifest, previous: null, isFinal: true, operators: {}, sinks: {}, sources: {}, counters: {} }))).toMatchObject({ previous: null })
+  expect(
+    decodeManifest(encodeManifest({ ...manifest, previous: null, isFinal: true, operators: {}, sinks: {}, sources: {}, counters: {} })),
+  ).toMatchObject({ previous: null })
 })
 
 test('the bytes of a manifest are these; whoever changes them must still read the old ones', () => {
-  expect(new TextDecoder().decode(encodeManifest(manifest))).toMatchInlineSnapshot(`"{"format":1,"jobName":"device-minutes","planFingerprint":"abc","epoch":3,"checkpointId":42,"createdAtMs":1700000000123.5,"keyGroupCount":128,"isFinal":false,"sources":{"readings":{"turn":1,"splits":{"a":{"position":"x\\u0000\\ud800","counts":[1,null,true]}},"watermark":null}},"operators":{"minutes":{"subtasks":[{"chunks":[{"hash":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","byteLength":10},{"hash":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","byteLength":0}]},{"chunks":[]}]}},"sinks":{"minutes":{"path":"out.csv","bytes":10,"parts":["a","b"],"open":true,"note":null}},"counters":{"minutes.recordsIn":7},"previous":{"epoch":2,"checkpointId":41}}"`)
+  expect(new TextDecoder().decode(encodeManifest(manifest)).replaceAll(',"', ',\n"')).toMatchInlineSnapshot()
 })
 
 test('names of prototypes are plain names, and nothing that comes out has a prototype', () => {
-  const named = (value: unknown) => JSON.parse(`{"__proto__":${JSON.stringify(value)},"constructor":${JSON.stringify(value)},"toString":${JSON.stringify(value)}}`) as Record<string, never>
+  const named = (value: unknown) =>
+    JSON.parse(
+      `{"__proto__":${JSON.stringify(value)},"constructor":${JSON.stringify(value)},"toString":${JSON.stringify(value)}}`,
+    ) as Record<string, never>
   const decoded = decodeManifest(
     encodeManifest({
       ...manifest,
@@ -77,9 +94,17 @@ describe('refused, naming the place', () => {
     ['sources as a list', 'sources', (fields) => ({ ...fields, sources: [] })],
     ['an operator without subtasks', 'operators.minutes', (fields) => ({ ...fields, operators: { minutes: {} } })],
     ['an operator with more', 'operators.minutes', (fields) => ({ ...fields, operators: { minutes: { subtasks: [], more: 1 } } })],
-    ['subtasks that are no list', 'operators.minutes.subtasks', (fields) => ({ ...fields, operators: { minutes: { subtasks: { length: 1 } } } })],
+    [
+      'subtasks that are no list',
+      'operators.minutes.subtasks',
+      (fields) => ({ ...fields, operators: { minutes: { subtasks: { length: 1 } } } }),
+    ],
     ['chunks that are null', 'subtasks[0].chunks', (fields) => ({ ...fields, operators: { minutes: { subtasks: [{ chunks: null }] } } })],
-    ['a chunk that is a string', 'chunks[0]', (fields) => ({ ...fields, operators: { minutes: { subtasks: [{ chunks: ['a'.repeat(64)] }] } } })],
+    [
+      'a chunk that is a string',
+      'chunks[0]',
+      (fields) => ({ ...fields, operators: { minutes: { subtasks: [{ chunks: ['a'.repeat(64)] }] } } }),
+    ],
     ['a sink state that is nested', 'sinks.minutes.path', (fields) => ({ ...fields, sinks: { minutes: { path: { to: 1 } } } })],
     ['a list of numbers in a sink state', 'sinks.minutes.parts[1]', (fields) => ({ ...fields, sinks: { minutes: { parts: ['a', 1] } } })],
     ['a counter that is text', 'counters.n', (fields) => ({ ...fields, counters: { n: '1' } })],
@@ -99,12 +124,25 @@ describe('refused, naming the place', () => {
     }
   })
 
-  test.each(['A'.repeat(64), 'a'.repeat(63), 'a'.repeat(65), `${'a'.repeat(64)}\n`, '../'.repeat(21).padEnd(64, 'a'), '', 'g'.repeat(64), ['a'.repeat(64)]])('the hash %j', (hash) => {
-    expect(refusal(encode({ ...manifest, operators: { o: { subtasks: [{ chunks: [{ hash, byteLength: 1 }] }] } } })).message).toContain('hash')
+  test.each([
+    'A'.repeat(64),
+    'a'.repeat(63),
+    'a'.repeat(65),
+    `${'a'.repeat(64)}\n`,
+    '../'.repeat(21).padEnd(64, 'a'),
+    '',
+    'g'.repeat(64),
+    ['a'.repeat(64)],
+  ])('the hash %j', (hash) => {
+    expect(refusal(encode({ ...manifest, operators: { o: { subtasks: [{ chunks: [{ hash, byteLength: 1 }] }] } } })).message).toContain(
+      'hash',
+    )
   })
 
   test.each([-1, 1.5, 2 ** 31, 2 ** 63, '1', null])('the size %j', (byteLength) => {
-    expect(refusal(encode({ ...manifest, operators: { o: { subtasks: [{ chunks: [{ hash: 'a'.repeat(64), byteLength }] }] } } })).message).toContain('byteLength')
+    expect(
+      refusal(encode({ ...manifest, operators: { o: { subtasks: [{ chunks: [{ hash: 'a'.repeat(64), byteLength }] }] } } })).message,
+    ).toContain('byteLength')
   })
 
   test('more state than any budget, in many chunks', () => {
@@ -125,7 +163,13 @@ describe('refused, naming the place', () => {
 
   test('what is not UTF-8, not JSON, or begins with a byte order mark', () => {
     const bytes = encodeManifest(manifest)
-    for (const damaged of [new Uint8Array(0), bytes.subarray(1), bytes.subarray(0, -1), Uint8Array.of(0xff, ...bytes), Uint8Array.of(0xef, 0xbb, 0xbf, ...bytes)]) {
+    for (const damaged of [
+      new Uint8Array(0),
+      bytes.subarray(1),
+      bytes.subarray(0, -1),
+      Uint8Array.of(0xff, ...bytes),
+      Uint8Array.of(0xef, 0xbb, 0xbf, ...bytes),
+    ]) {
       expect(refusal(damaged).code).toBe('CHECKPOINT_CORRUPT')
     }
   })
@@ -153,7 +197,8 @@ test('random bytes and random changes under one seed: accepted whole or refused 
   const bytes = encodeManifest(manifest)
   for (let round = 0; round < 20_000; round++) {
     const changed = bytes.slice()
-    for (let count = 1 + prng.int(4); count > 0; count--) changed[prng.int(changed.length)] = prng.pick([prng.int(256), 0x22, 0x7b, 0x5b, 0x30, 0x2c])
+    for (let count = 1 + prng.int(4); count > 0; count--)
+      changed[prng.int(changed.length)] = prng.pick([prng.int(256), 0x22, 0x7b, 0x5b, 0x30, 0x2c])
     try {
       const decoded = decodeManifest(changed)
       expect(Object.keys(decoded)).toEqual(Object.keys(manifest))

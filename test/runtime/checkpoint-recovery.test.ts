@@ -17,7 +17,11 @@ async function stored(): Promise<CheckpointSession> {
 }
 
 /** The session, with other answers for some checkpoints' manifests and for some chunks. */
-function reading(session: CheckpointSession, manifests: Record<number, Uint8Array | null>, chunks: Record<string, Uint8Array | null> = {}): CheckpointSession {
+function reading(
+  session: CheckpointSession,
+  manifests: Record<number, Uint8Array | null>,
+  chunks: Record<string, Uint8Array | null> = {},
+): CheckpointSession {
   return {
     ...session,
     readManifest: async (generation) => {
@@ -74,14 +78,18 @@ test('each kind of damage leads to the generation before, and is told', async ()
 test('a length that is not the manifest’s is damage although the hash is right', async () => {
   const session = await stored()
   const hash = await hashOf('value of 3')
-  const manifest = await sealedManifest(session.epoch, 3, { operators: { minutes: { subtasks: [{ chunks: [{ hash, byteLength: 11 }] }] } } })
+  const manifest = await sealedManifest(session.epoch, 3, {
+    operators: { minutes: { subtasks: [{ chunks: [{ hash, byteLength: 11 }] }] } },
+  })
   const recovered = (await recover(reading(session, { 3: manifest }), JOB))!
   expect(recovered.skipped[0]!.error.message).toContain('10 bytes instead of 11')
 })
 
 test('when none is whole the error lists what was tried', async () => {
   const session = await stored()
-  const error = await recover(reading(session, { 1: null, 2: new Uint8Array(3), 3: null }), JOB).catch((reason: unknown) => reason as CheckpointError)
+  const error = await recover(reading(session, { 1: null, 2: new Uint8Array(3), 3: null }), JOB).catch(
+    (reason: unknown) => reason as CheckpointError,
+  )
   expect(error).toMatchObject({ name: 'CheckpointError', code: 'CHECKPOINT_CORRUPT' })
   const { tried } = (error as CheckpointError).details as { tried: { checkpointId: number }[] }
   expect(tried.map(({ checkpointId }) => checkpointId)).toEqual([3, 2, 1])
@@ -130,7 +138,9 @@ test('a manifest that names a chunk which nobody has is refused before it is wri
   const session = await memoryCheckpoints().open('contract')
   const { manifest, chunks } = await sampleCheckpoint({ epoch: session.epoch, checkpointId: 1 }, ['a', 'b'])
   const [first] = chunks.keys()
-  await expect(writeCheckpoint(session, manifest, new Map([[first!, chunks.get(first!)!]]))).rejects.toMatchObject({ code: 'CHECKPOINT_INCOMPLETE' })
+  await expect(writeCheckpoint(session, manifest, new Map([[first!, chunks.get(first!)!]]))).rejects.toMatchObject({
+    code: 'CHECKPOINT_INCOMPLETE',
+  })
   expect(await session.generations()).toEqual([])
 })
 
@@ -138,7 +148,9 @@ test('a payload that is not what its hash says is never stored', async () => {
   const session = await memoryCheckpoints().open('contract')
   const { manifest, chunks } = await sampleCheckpoint({ epoch: session.epoch, checkpointId: 1 }, ['a'])
   const [hash] = chunks.keys()
-  await expect(writeCheckpoint(session, manifest, new Map([[hash!, new TextEncoder().encode('b')]]))).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT' })
+  await expect(writeCheckpoint(session, manifest, new Map([[hash!, new TextEncoder().encode('b')]]))).rejects.toMatchObject({
+    code: 'CHECKPOINT_CORRUPT',
+  })
   expect(await session.readChunk(hash!)).toBeNull()
 })
 

@@ -13,10 +13,7 @@ import { type CrashPlan, type FaultRates, NO_FAULTS } from './world.ts'
 
 export type SimRow = Readonly<Record<string, number | string | boolean | null>>
 
-/**
- * What must be equal to the run without faults. With several subtasks a barrier between two watermarks decides whether the late output
- * of one subtask or of the other comes first: then the order is compared for each key.
- */
+/** What must be equal to the run without faults: with another parallelism, and on live sources, the order for each key. */
 export type Comparison = 'every byte' | 'every key' | 'counts'
 
 /** One life of the job. */
@@ -99,7 +96,6 @@ export function scenarioOf(prng: Prng): Scenario {
   if (mayIdle) (plan.operators.find((operator) => 'op' in operator && operator.op === 'eventTime') as { watermark: object }).watermark = { kind: 'boundedOutOfOrderness', delayMs, everyRecords, idleAfterMs: 30 }
   if (hasDirectSink) plan.operators.push({ uid: 'direct-sink', op: 'sink', name: 'direct', inputs: ['time'] })
   const sinkNames = [...windows.flatMap(({ name, lateSink }) => [`${name}-out`, ...(lateSink === undefined ? [] : [lateSink])]), ...(hasDirectSink ? ['direct'] : [])]
-  const hasLate = windows.some(({ allowedLatenessMs, lateSink }) => allowedLatenessMs! > 0 || lateSink !== undefined)
   const keyColumns = new Map<string, readonly number[] | null>()
   for (const { name } of windows) keyColumns.set(`${name}-out`, keys.map((_, index) => 2 + index))
   keyColumns.set('late', keys.map((key) => (key === 'k' ? 1 : 2)))
@@ -118,7 +114,7 @@ export function scenarioOf(prng: Prng): Scenario {
     endsApart: is(0.5),
     keyGroupCount,
     parallelism,
-    comparison: mayIdle ? 'counts' : isLive || rescales || (hasLate && parallelism > 1) ? 'every key' : 'every byte',
+    comparison: mayIdle ? 'counts' : isLive || rescales ? 'every key' : 'every byte',
     reading: { idle: prng.pick([0, 0.05, 0.3]), async: prng.pick([0, 0.1, 0.5]), slowMs: prng.pick([1, 10, 40]), rowsMax: prng.pick([1, 3, 20, 500]) },
     lives: [...lives, { ...lifeOf(prng, rescales ? prng.pick([1, 2, 3, 4]) : parallelism, rowCount), rates: { ...NO_FAULTS, slowMs: 1 }, crash: null, damagesNewest: false, stopAtMs: null }],
   }

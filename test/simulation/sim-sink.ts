@@ -2,7 +2,7 @@
  * An exactly-once sink in its purest form: parts on a disk that outlives the job, prepared first and committed later.
  *
  * Before: outlets and intakes. After: {@link SinkDisk.lines}, which the simulation compares with those of a run without faults.
- * Opening fences every writer before, as Kafka does with a transactional id.
+ * Opening fences every writer of a lower epoch, as Kafka does with a transactional id.
  *
  * Invariant: a part that is committed is covered by a checkpoint, unless the checkpoint itself was damaged afterwards.
  */
@@ -24,7 +24,8 @@ export class SinkDisk {
   isFinished = false
   /** Whether committed parts may be taken back: only after the newest checkpoint was damaged. */
   mayRollBack = false
-  writers = 0
+  /** Of the newest writer; older ones are refused. */
+  epoch = 0
 
   constructor(name: string, world: World) {
     this.name = name
@@ -65,14 +66,22 @@ export function simSink(life: Life, disk: SinkDisk): Sink {
   return {
     kind: 'simulated',
     delivery: 'exactly-once',
-    async open({ restored }) {
-      await life.operation('sink open', 0, () => disk.restore(Number(restored?.['part'] ?? 0), Number(restored?.['lines'] ?? 0)), failure)
-      const id = ++disk.writers
+    async open({ restored, epoch }) {
       const check = () => {
-        if (id === disk.writers) return
+        if (epoch >= disk.epoch) return
         world.saw('zombie fenced by the sink')
         throw new ConnectorError('SIM_SINK_FENCED', 'a newer writer has taken the sink')
       }
+      await life.operation(
+        'sink open',
+        0,
+        () => {
+          check()
+          disk.epoch = epoch
+          disk.restore(Number(restored?.['part'] ?? 0), Number(restored?.['lines'] ?? 0))
+        },
+        failure,
+      )
       let buffer: string[] = []
       const partOf = new Map<number, number>()
       const writer: SinkWriter = {

@@ -31,7 +31,11 @@ export class StoreCrash extends Error {
 }
 
 /** Fails the Nth call (from 0) of `operation`, or of all operations when none is named. */
-export function failNth(nth: number, effect: FaultEffect, options: { readonly operation?: StoreOperation; readonly error?: Error } = {}): FaultPlan {
+export function failNth(
+  nth: number,
+  effect: FaultEffect,
+  options: { readonly operation?: StoreOperation; readonly error?: Error } = {},
+): FaultPlan {
   let count = 0
   return (operation) => {
     if (options.operation !== undefined && options.operation !== operation) return null
@@ -40,7 +44,12 @@ export function failNth(nth: number, effect: FaultEffect, options: { readonly op
 }
 
 /** Fails one operation in `oneIn`, by the seed of `prng`; only those named, if any are. */
-export function failAtRandom(prng: Prng, oneIn: number, effects: readonly FaultEffect[], operations?: readonly StoreOperation[]): FaultPlan {
+export function failAtRandom(
+  prng: Prng,
+  oneIn: number,
+  effects: readonly FaultEffect[],
+  operations?: readonly StoreOperation[],
+): FaultPlan {
   return (operation) => {
     if (operations !== undefined && !operations.includes(operation)) return null
     return prng.int(oneIn) === 0 ? { effect: prng.pick(effects) } : null
@@ -108,6 +117,9 @@ export class FaultyStore implements CheckpointStore {
     if (isCrash) this.#isCrashed = true
     if (fault.effect === 'after' || fault.effect === 'crash-after') await run()
     if (isCrash) throw new StoreCrash(`crash ${fault.effect.slice(6)} operation ${index}, ${operation}`)
-    throw fault.error ?? new CheckpointError('STORE_FULL', `Injected fault ${fault.effect} operation ${index}, ${operation}`, { retryable: true })
+    throw (
+      fault.error ??
+      new CheckpointError('STORE_FULL', `Injected fault ${fault.effect} operation ${index}, ${operation}`, { retryable: true })
+    )
   }
 }

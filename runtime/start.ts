@@ -105,6 +105,7 @@ export async function start<J extends Job>(job: J, given: StartOptions<J>): Prom
     options.sources,
   )
   checkBindings('sink', graph.sinkNames, options.sinks)
+  checkShapes(options)
   const opened: (() => Promise<unknown>)[] = []
   try {
     const checkpoints = options.checkpoints === undefined ? null : await recoverFrom(options.checkpoints, graph, settings, options, opened)
@@ -212,6 +213,14 @@ function checkedSettings(options: StartOptions): Settings {
   const keyGroupCount = whole('keyGroupCount', DEFAULTS.keyGroupCount, 1, 32_768)
   const ringSlots = whole('ringSlots', DEFAULTS.ringSlots, 2, 65_536)
   if ((ringSlots & (ringSlots - 1)) !== 0) throw new ConfigError('OPTION_INVALID', `ringSlots is ${ringSlots}; it must be a power of two`)
+  oneOf('host', options.host, ['auto', 'workers', 'inline'])
+  if (options.checkpoints !== undefined) {
+    const { resume, tolerableFailures = DEFAULTS.tolerableFailures } = options.checkpoints
+    oneOf('checkpoints.resume', resume, ['auto', 'always', 'never'])
+    if (!Number.isInteger(tolerableFailures) || tolerableFailures < 0) {
+      throw new ConfigError('OPTION_INVALID', `checkpoints.tolerableFailures is ${String(tolerableFailures)}; it must be a whole number from 0`)
+    }
+  }
   return {
     keyGroupCount,
     ringSlots,
@@ -230,4 +239,21 @@ function checkBindings(kind: 'source' | 'sink', wanted: readonly string[], given
   for (const name of Object.keys(given)) {
     if (!wanted.includes(name)) throw new ConfigError('BINDING_UNKNOWN', `The job has no ${kind} ${name}; it has ${wanted.join(', ')}`)
   }
+}
+
+/** @throws ConfigError when an option is none of its words. */
+function oneOf(name: string, value: string | undefined, words: readonly string[]): void {
+  if (value !== undefined && !words.includes(value)) throw new ConfigError('OPTION_INVALID', `${name} is ${String(value)}; it must be one of ${words.join(', ')}`)
+}
+
+/** Plain JavaScript can bind anything: what is no source or sink is told before it is used. */
+function checkShapes({ sources, sinks }: StartOptions): void {
+  const check = (kind: string, bound: Readonly<Record<string, unknown>>, method: string) => {
+    for (const [name, value] of Object.entries(bound)) {
+      if (typeof (value as Readonly<Record<string, unknown>> | null | undefined)?.[method] === 'function') continue
+      throw new ConfigError('BINDING_INVALID', `What is bound to ${kind} ${name} is no ${kind}: it has no method ${method}; bind what csvFile, rowsSource, collectSink and their like return`)
+    }
+  }
+  check('source', sources, 'splits')
+  check('sink', sinks, 'open')
 }

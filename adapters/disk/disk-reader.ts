@@ -7,6 +7,7 @@
  * Invariant: a generation that the certificate knows and whose manifest is gone is still listed, so that its loss is noticed.
  */
 
+import { join } from 'node:path'
 import type { CheckpointGeneration, CheckpointReader, ChunkHash } from '../../runtime/checkpoint/checkpoint-store.ts'
 import { FRAME_HEADER_BYTES } from '../../runtime/checkpoint/envelope.ts'
 import { CHUNK_BYTES_MAX, MANIFEST_BYTES_MAX } from '../../runtime/checkpoint/manifest.ts'
@@ -14,7 +15,7 @@ import { CheckpointError } from '../../runtime/errors.ts'
 import { isNewer, readCertificate } from './certificate.ts'
 import { codeOf, readError } from './disk-errors.ts'
 import type { DiskFileSystem } from './file-system.ts'
-import { compareGenerations, type DiskPaths, generationOf, readManifestFile } from './names.ts'
+import { compareGenerations, type DiskPaths, generationOf, isChunkHash, readManifestFile } from './names.ts'
 
 /** A manifest's file twice over: its manifest, and the list of chunks behind it. */
 const MANIFEST_FILE_BYTES_MAX = 2 * MANIFEST_BYTES_MAX
@@ -76,6 +77,17 @@ export class DiskReader implements CheckpointReader {
       }
       return await this.#fs.readFile(path, CHUNK_FILE_BYTES_MAX)
     })
+  }
+
+  /** Names of all chunk files, for the collector. */
+  async chunksThere(): Promise<readonly ChunkHash[]> {
+    const hashes: ChunkHash[] = []
+    for (const prefix of await this.#fs.readDirectory(this.#paths.chunks)) {
+      if (!/^[0-9a-f]{2}$/.test(prefix)) continue
+      const names = await this.#fs.readDirectory(join(this.#paths.chunks, prefix))
+      hashes.push(...names.filter((name) => isChunkHash(name) && name.startsWith(prefix)))
+    }
+    return hashes
   }
 
   /** What `read` gives, or null when the file or directory is not there. */

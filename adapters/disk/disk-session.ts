@@ -18,7 +18,7 @@ import type { Claim } from './claim.ts'
 import { codeOf, writeError } from './disk-errors.ts'
 import type { DiskReader } from './disk-reader.ts'
 import { type DiskFileSystem, writeWhole } from './file-system.ts'
-import { CERTIFICATE_NAMES, type DiskPaths, isChunkHash, manifestFile } from './names.ts'
+import { CERTIFICATE_NAMES, type DiskPaths, manifestFile } from './names.ts'
 
 /** A manifest in the directory. */
 export interface Published {
@@ -235,7 +235,7 @@ export class DiskSession implements CheckpointSession {
   /** Throws away chunks that no manifest names: those of `dropped`, or of the whole directory when something may lie about. */
   async #collectChunks(dropped: readonly Published[]): Promise<void> {
     if (this.#published.some(({ chunks }) => chunks === null)) return
-    const candidates = this.#isSwept ? dropped.flatMap(({ chunks }) => chunks ?? []) : await this.#chunksThere()
+    const candidates = this.#isSwept ? dropped.flatMap(({ chunks }) => chunks ?? []) : await this.#parts.reader.chunksThere()
     const named = new Set(this.#published.flatMap(({ chunks }) => chunks ?? []))
     for (const hash of new Set(candidates)) {
       if (!named.has(hash) && !this.#pending.has(hash)) await this.#discard(this.#parts.paths.chunk(hash))
@@ -255,26 +255,12 @@ export class DiskSession implements CheckpointSession {
     await this.#parts.fs.unlink(draft)
   }
 
-  async #chunksThere(): Promise<readonly ChunkHash[]> {
-    const { fs, paths } = this.#parts
-    const hashes: ChunkHash[] = []
-    for (const prefix of await fs.readDirectory(paths.chunks)) {
-      if (!/^[0-9a-f]{2}$/.test(prefix)) continue
-      hashes.push(...(await fs.readDirectory(join(paths.chunks, prefix))).filter((name) => isChunkHash(name) && name.startsWith(prefix)))
-    }
-    return hashes
-  }
-
   #checkUsable(): void {
     if (this.#isClosed) throw new JobStateError('JOB_CLOSED', 'The checkpoint session is closed; open the store again')
     if (!this.#isBroken) return
-    throw new CheckpointError(
-      'STORE_UNAVAILABLE',
-      `The disk failed to keep names in ${this.#parts.paths.root}; check it, then open the store again`,
-      {
-        details: { directory: this.#parts.paths.root },
-      },
-    )
+    const { root } = this.#parts.paths
+    const message = `The disk failed to keep names in ${root}; check it, then open the store again`
+    throw new CheckpointError('STORE_UNAVAILABLE', message, { details: { directory: root } })
   }
 
   #checkOrder(checkpointId: number): void {

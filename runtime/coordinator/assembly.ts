@@ -69,6 +69,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
   }
 
   let running: RunningJob | null = null
+  let early: Error | null = null
   const start: HostStart = {
     layouts: graph.windows.map(({ layout }) => layout),
     parallelism,
@@ -76,7 +77,10 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     restore: graph.windows.map(({ spec }) => checkpoints?.module.restoreSections(spec.uid, recovered, parallelism, keyGroupCount) ?? []),
     events: {
       snapshot: (operator, subtask, id, sections, counters) => running?.subtaskSnapshot(operator, subtask, id, sections, counters),
-      failed: (error) => running?.fail(error),
+      failed: (error) => {
+        if (running === null) early ??= error
+        else running.fail(error)
+      },
     },
   }
   const subtasks = await host.start(start)
@@ -158,6 +162,8 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
       await checkpoints?.recovery.session.close()
     },
   })
+  // A worker may be lost while the sources are opened.
+  if (early !== null) running.fail(early)
   return running
 }
 

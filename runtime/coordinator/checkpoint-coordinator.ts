@@ -90,6 +90,11 @@ export class CheckpointCoordinator {
     return this.#pending?.done.promise ?? null
   }
 
+  /** Resolves when the checkpoint that is being written, and committed to the sinks, is done; null when none is. */
+  get writing(): Promise<boolean> | null {
+    return this.#isWriting ? this.pendingDone : null
+  }
+
   /** Begins a checkpoint; the caller has every intake inject the barrier. @returns its id, and whether it will have been completed. */
   begin(isFinal: boolean): { readonly checkpointId: number; readonly done: Promise<boolean> } {
     if (this.#pending !== null) throw new CheckpointError('CHECKPOINT_PENDING', `Checkpoint ${this.#pending.checkpointId} is still under way`, { retryable: true })

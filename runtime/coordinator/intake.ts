@@ -10,10 +10,10 @@
 import { BatchBuilder, type DeadLetter } from '../batch-builder.ts'
 import type { Clock } from '../clock.ts'
 import { Dictionary } from '../dictionary.ts'
-import { ConnectorError } from '../errors.ts'
+import { ConnectorError, MillraceError } from '../errors.ts'
 import type { EventTimeSpec } from '../plan.ts'
 import type { Schema } from '../schema.ts'
-import type { Source, SplitPosition, SplitReader } from '../source/source.ts'
+import type { ReadResult, Source, SplitPosition, SplitReader } from '../source/source.ts'
 import { combinedWatermark, type SplitTime } from '../source/watermark-strategy.ts'
 import type { Exchange } from './exchange.ts'
 import type { Stage } from './stage.ts'
@@ -102,8 +102,17 @@ export class Intake {
     this.#builder.source = options.name
   }
 
-  /** Opens all splits, at the restored positions. */
+  /** Opens all splits, at the restored positions. @throws ConnectorError `SOURCE_REWIND`, `SOURCE_FAILED`, and what the source throws of ours. */
   async open(): Promise<void> {
+    try {
+      await this.#open()
+    } catch (error) {
+      await this.close().catch(() => {})
+      throw sourceError(this.#options.name, error)
+    }
+  }
+
+  async #open(): Promise<void> {
     const { source, name, schema, clock, restored, tracks } = this.#options
     const splits = await source.splits({ name, schema, clock })
     const known = restored?.splits ?? {}
@@ -179,7 +188,7 @@ export class Intake {
         progress = 'progress'
         continue
       }
-      const read = split.reader.read(this.#emptyBuilder(), this.#rowsUntilWatermark(split))
+      const read = this.#read(split)
       if (read instanceof Promise) return read.then((result) => this.#afterRead(split, result))
       const handled = this.#handle(split, read)
       if (handled) progress = 'progress'
@@ -188,6 +197,18 @@ export class Intake {
       if (!handled) return this.#advanceIdle() ? 'progress' : progress
     }
     return progress
+  }
+
+  #read(split: Split): ReadResult | Promise<ReadResult> {
+    const failed = (error: unknown): never => {
+      throw sourceError(this.#options.name, error)
+    }
+    try {
+      const read = split.reader.read(this.#emptyBuilder(), this.#rowsUntilWatermark(split))
+      return read instanceof Promise ? read.catch(failed) : read
+    } catch (error) {
+      return failed(error)
+    }
   }
 
   /** Resolves when a live split may have something; null when none can say. */
@@ -279,7 +300,7 @@ export class Intake {
     return rows
   }
 
-  async #afterRead(split: Split, result: Awaited<ReturnType<SplitReader['read']>>): Promise<IntakeProgress> {
+  async #afterRead(split: Split, result: ReadResult): Promise<IntakeProgress> {
     const handled = this.#handle(split, result)
     await this.#options.settle()
     if (handled) return 'progress'
@@ -287,7 +308,7 @@ export class Intake {
   }
 
   /** Passes on what a read brought. @returns whether it brought anything. */
-  #handle(split: Split, result: 'more' | 'idle' | 'end'): boolean {
+  #handle(split: Split, result: ReadResult): boolean {
     const { tracks, clock } = this.#options
     const builder = this.#builder
     const rowCount = builder.rowCount
@@ -353,4 +374,11 @@ export class Intake {
     this.#isEnded = true
     this.#isChunkPending = true
   }
+}
+
+/** What a source throws, as one of our errors: those of its own it may throw as they are. */
+function sourceError(name: string, error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new ConnectorError('SOURCE_FAILED', `Source ${name} failed: ${message}`, { cause: error })
 }

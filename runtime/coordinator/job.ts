@@ -66,6 +66,10 @@ export class RunningJob {
   #preparing = new Map<Feeder, Promise<void>>()
   #lastCounters: readonly (readonly SubtaskCounters[])[] = []
   #durationMs: number | null = null
+  /** Set when nothing but the last checkpoint may begin any more. */
+  #isEnding = false
+  /** Resolves when the job lets go of everything: nobody may wait for a worker or a checkpoint beyond that. */
+  readonly #closing = Promise.withResolvers<null>()
   /** Resolves when the job has ended or was stopped; rejects when it failed. */
   readonly finished: Promise<JobStatus>
 
@@ -93,14 +97,18 @@ export class RunningJob {
   async checkpoint(): Promise<boolean> {
     const { checkpoints } = this.parts
     if (checkpoints === null) throw new JobStateError('CHECKPOINTS_OFF', 'This job was started without a checkpoint store')
-    while (checkpoints.coordinator.pendingId !== null && this.#state === 'running') await this.parts.clock.sleep(1)
-    if (this.#state !== 'running') throw new JobStateError('JOB_CLOSED', `The job is ${this.#state}`)
-    return this.#beginCheckpoint(false)
+    const isOpen = () => this.#state === 'running' && !this.#isEnding
+    while (checkpoints.coordinator.pendingId !== null && isOpen()) await this.parts.clock.sleep(1)
+    if (!isOpen()) throw new JobStateError('JOB_CLOSED', `Cannot take a checkpoint: the job is ${this.#isEnding ? 'about to end' : this.#state}`)
+    return Promise.race([this.#beginCheckpoint(false), this.#closing.promise.then(() => false)])
   }
 
-  /** A snapshot of all metrics. */
+  /** A snapshot of all metrics; of a job that is over, or whose workers do not answer any more, the last ones known. */
   async status(): Promise<JobStatus> {
-    if (this.#state === 'running' || this.#state === 'stopping') this.#lastCounters = await this.parts.host.counters()
+    if (this.#state === 'running' || this.#state === 'stopping') {
+      const counters = await Promise.race([this.parts.host.counters().catch(() => null), this.#closing.promise])
+      if (counters !== null) this.#lastCounters = counters
+    }
     return jobStatus(this.parts, this.#lastCounters, this.#state, this.#durationMs ?? this.parts.clock.monotonic() - this.#startedMs)
   }
 
@@ -149,6 +157,7 @@ export class RunningJob {
         turnMs = clock.monotonic()
       }
     }
+    this.#isEnding = true
   }
 
   /** Nothing more to read, and no checkpoint under way that would have to be finished first. */
@@ -285,7 +294,11 @@ export class RunningJob {
   }
 
   async #release(): Promise<void> {
-    const { host, intakes, sinks } = this.parts
+    const { host, intakes, sinks, checkpoints } = this.parts
+    this.#isEnding = true
+    this.#closing.resolve(null)
+    // What is being written is let finish: whoever comes next may open the same store and the same files.
+    await Promise.allSettled([...this.#preparing.values(), checkpoints?.coordinator.writing])
     await Promise.allSettled([host.close(), ...intakes.map(({ intake }) => intake.close()), ...sinks.map((sink) => sink.close())])
     await this.parts.release()
   }

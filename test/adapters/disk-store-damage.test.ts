@@ -8,7 +8,7 @@ import { seal } from '../../runtime/checkpoint/envelope.ts'
 import { encodeManifest } from '../../runtime/checkpoint/manifest.ts'
 import { recover, verify } from '../../runtime/checkpoint/recovery.ts'
 import { MillraceError } from '../../runtime/errors.ts'
-import { commitSample, JOB, recoveredValues, sampleCheckpoint, valuesOf } from '../contract/checkpoint-store-contract.ts'
+import { commitSample, JOB, recoveredValues, sampleCheckpoint, valuesOf } from '../contract/sample-checkpoint.ts'
 import { Prng } from '../support/prng.ts'
 import { diskStore, FakeProcesses, filesBelow, temporaryDirectory } from './disk-store-support.ts'
 

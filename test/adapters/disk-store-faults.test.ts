@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { nodeFileSystem } from '../../adapters/disk/file-system.ts'
 import { recover, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
 import { MillraceError } from '../../runtime/errors.ts'
-import { commitSample, JOB, recoveredValues, sampleCheckpoint, valuesOf } from '../contract/checkpoint-store-contract.ts'
+import { commitSample, JOB, recoveredValues, sampleCheckpoint, valuesOf } from '../contract/sample-checkpoint.ts'
 import {
   DiskCrash,
   type DiskFault,

@@ -8,7 +8,7 @@ import { nodeProcessTable } from '../../adapters/disk/process-table.ts'
 import { fileCheckpoints } from '../../adapters/disk-store.ts'
 import { recover, verify } from '../../runtime/checkpoint/recovery.ts'
 import { systemClock } from '../../runtime/clock.ts'
-import { JOB, recoveredValues } from '../contract/checkpoint-store-contract.ts'
+import { JOB, recoveredValues } from '../contract/sample-checkpoint.ts'
 import { Prng } from '../support/prng.ts'
 import { temporaryDirectory } from './disk-store-support.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { recover } from '../../runtime/checkpoint/recovery.ts'
-import { commitSample, JOB, recoveredValues } from '../contract/checkpoint-store-contract.ts'
+import { commitSample, JOB, recoveredValues } from '../contract/sample-checkpoint.ts'
 import { Prng } from '../support/prng.ts'
 import { ModelDisk, type ModelDiskFlaws } from './disk-store-model.ts'
 import { DiskCrash, diskStore, FakeProcesses, FaultyDisk } from './disk-store-support.ts'

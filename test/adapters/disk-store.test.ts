@@ -6,7 +6,8 @@ import { nodeFileSystem } from '../../adapters/disk/file-system.ts'
 import { DiskPaths } from '../../adapters/disk/names.ts'
 import { fileCheckpoints } from '../../adapters/disk-store.ts'
 import { recover, verify } from '../../runtime/checkpoint/recovery.ts'
-import { checkpointStoreContract, commitSample, JOB, recoveredValues, valuesOf } from '../contract/checkpoint-store-contract.ts'
+import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
+import { commitSample, JOB, recoveredValues, valuesOf } from '../contract/sample-checkpoint.ts'
 import { diskPlace, diskStore, FakeProcesses, filesBelow, temporaryDirectory } from './disk-store-support.ts'
 
 checkpointStoreContract('disk', diskPlace, { locksLiveOwners: true, detectsLoss: true })
@@ -96,6 +97,19 @@ describe('directory', () => {
     }
   })
 
+  test('either copy of the certificate knows of the first commit', async () => {
+    for (const name of ['job.json', 'job-copy.json']) {
+      const root = newDirectory()
+      const processes = new FakeProcesses()
+      const session = await diskStore(root, processes.spawn()).open('contract')
+      await commitSample(session, 1)
+      await session.close()
+      rmSync(join(root, 'manifests'), { recursive: true })
+      rmSync(join(root, name))
+      await expect(diskStore(root, processes.spawn()).open('contract')).rejects.toMatchObject({ code: 'STATE_LOST' })
+    }
+  })
+
   test('a killed owner whose first commit missed the certificate is made up for at open', async () => {
     const root = newDirectory()
     const processes = new FakeProcesses()
@@ -174,6 +188,33 @@ describe('owners', () => {
         if (sessions[index]!.epoch === highest) expect(commit.status).toBe('fulfilled')
         else expect((commit as PromiseRejectedResult).reason).toMatchObject({ code: 'JOB_FENCED' })
       })
+    }
+  })
+
+  test('a claim made before a commit publishes leaves nothing of it; one made after withholds the acknowledgement', async () => {
+    for (const when of ['before', 'after'] as const) {
+      const root = newDirectory()
+      const paths = new DiskPaths(root)
+      let isArmed = false
+      const claimAfter = async <T>(change: Promise<T>) => {
+        const result = await change
+        if (isArmed) writeFileSync(paths.owner(9), '')
+        return result
+      }
+      const fs = {
+        ...nodeFileSystem,
+        createFile: (path: string) => (when === 'before' ? claimAfter(nodeFileSystem.createFile(path)) : nodeFileSystem.createFile(path)),
+        link: (from: string, to: string) => claimAfter(nodeFileSystem.link(from, to)),
+      }
+      const session = await diskStore(root, new FakeProcesses().spawn(), fs).open('contract')
+      await commitSample(session, 1)
+      isArmed = true
+      await expect(commitSample(session, 2)).rejects.toMatchObject({
+        name: 'JobStateError',
+        code: 'JOB_FENCED',
+        details: { newerEpoch: 9 },
+      })
+      expect((await session.generations()).map(({ checkpointId }) => checkpointId)).toEqual(when === 'before' ? [1] : [2, 1])
     }
   })
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { recover } from '../../runtime/checkpoint/recovery.ts'
-import { checkpointStoreContract, commitSample, JOB, recoveredValues, valuesOf } from '../contract/checkpoint-store-contract.ts'
+import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
+import { commitSample, JOB, recoveredValues, valuesOf } from '../contract/sample-checkpoint.ts'
 import { failAtRandom, failNth, FaultyStore, StoreCrash, type FaultEffect } from '../support/faulty-store.ts'
 import { Prng } from '../support/prng.ts'
 

@@ -15,8 +15,8 @@ import type {
   ChunkHash,
 } from '../../runtime/checkpoint/checkpoint-store.ts'
 import { chunkHash } from '../../runtime/checkpoint/envelope.ts'
-import type { ChunkRef, Manifest } from '../../runtime/checkpoint/manifest.ts'
-import { type Recovered, recover, verify, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
+import { recover, verify, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
+import { commitSample, JOB, recoveredValues, sampleCheckpoint, valuesOf } from './sample-checkpoint.ts'
 
 /** One place to store in, empty at first. */
 export interface StorePlace {
@@ -35,57 +35,6 @@ export interface StoreCapabilities {
   readonly locksLiveOwners: boolean
   /** Keeps a birth certificate apart from the manifests and raises `STATE_LOST`. Needs `damage`. */
   readonly detectsLoss: boolean
-}
-
-export const JOB = { jobName: 'contract', planFingerprint: 'f'.repeat(64), keyGroupCount: 128 } as const
-
-/** A checkpoint whose chunks are `values` in UTF-8, for tests. */
-export async function sampleCheckpoint(
-  { epoch, checkpointId }: CheckpointGeneration,
-  values: readonly string[],
-  changes: Partial<Manifest> = {},
-): Promise<{ readonly manifest: Manifest; readonly chunks: Map<ChunkHash, Uint8Array> }> {
-  const chunks = new Map<ChunkHash, Uint8Array>()
-  const refs: ChunkRef[] = []
-  for (const value of values) {
-    const payload = new TextEncoder().encode(value)
-    const hash = await chunkHash(payload)
-    chunks.set(hash, payload)
-    refs.push({ hash, byteLength: payload.length })
-  }
-  const manifest: Manifest = {
-    format: 1,
-    ...JOB,
-    epoch,
-    checkpointId,
-    createdAtMs: 1_700_000_000_000 + checkpointId,
-    isFinal: false,
-    sources: { readings: { position: checkpointId } },
-    operators: { minutes: { subtasks: [{ chunks: refs }, { chunks: [] }] } },
-    sinks: { out: { bytes: checkpointId } },
-    counters: { recordsIn: checkpointId },
-    previous: null,
-    ...changes,
-  }
-  return { manifest, chunks }
-}
-
-/** Values of checkpoint `checkpointId`: one that never changes, one that always does. */
-export function valuesOf(checkpointId: number): string[] {
-  return ['constant', `value of ${checkpointId}`]
-}
-
-/** Writes checkpoint `checkpointId` with the values that belong to it. */
-export async function commitSample(session: CheckpointSession, checkpointId: number, values = valuesOf(checkpointId)): Promise<void> {
-  const { manifest, chunks } = await sampleCheckpoint({ epoch: session.epoch, checkpointId }, values)
-  await writeCheckpoint(session, manifest, chunks)
-}
-
-/** Texts of the recovered chunks, in the manifest's order. */
-export function recoveredValues({ manifest, chunks }: Recovered): string[] {
-  return manifest.operators['minutes']!.subtasks.flatMap(({ chunks: refs }) =>
-    refs.map(({ hash }) => new TextDecoder().decode(chunks.get(hash))),
-  )
 }
 
 async function chunkOf(value: string): Promise<{ readonly hash: ChunkHash; readonly bytes: Uint8Array }> {
@@ -214,14 +163,19 @@ export function checkpointStoreContract(name: string, makePlace: () => Promise<S
     test('chunks that no kept generation names are collected, those of a checkpoint under way are not', async () => {
       const place = await newPlace()
       const session = await place.restarted().open('contract')
-      await commitSample(session, 1)
+      const early = await chunkOf('pending before the first commit')
+      await session.writeChunk(early.hash, early.bytes)
+      await commitSample(session, 1, ['named by 1 alone'])
       const pending = await chunkOf('pending')
       await session.writeChunk(pending.hash, pending.bytes)
+      // A generation that goes away names it, and a checkpoint under way needs it.
+      const again = await chunkOf('named by 1 alone')
+      await session.writeChunk(again.hash, again.bytes)
       for (let id = 2; id <= 12; id++) await commitSample(session, id)
-      expect(await session.readChunk((await chunkOf('value of 1')).hash)).toBeNull()
+      expect(await session.readChunk((await chunkOf('value of 2')).hash)).toBeNull()
       expect(await session.readChunk((await chunkOf('constant')).hash)).not.toBeNull()
-      expect(await session.readChunk(pending.hash)).toEqual(pending.bytes)
-      await session.commit(13, Uint8Array.of(1), [pending.hash])
+      for (const { hash, bytes } of [early, pending, again]) expect(await session.readChunk(hash)).toEqual(bytes)
+      await session.commit(13, Uint8Array.of(1), [early.hash, pending.hash, again.hash])
     })
 
     test('a chunk that was collected can be written again', async () => {

@@ -18,13 +18,13 @@ const readings = pipeline('crash-test')
   .source('readings', schema({ device: utf8(), at: timestamp(), value: f64() }))
   .eventTime('at', boundedOutOfOrderness('2s'))
 const perDevice = readings.keyBy('device')
-perDevice
+const perWindow = perDevice
   .window(tumbling('10s'))
   .allowedLateness('5s')
   .lateTo('late')
   .aggregate({ rows: count(), total: sum('value'), newest: last('value') })
   .sink('tumbling')
-const job = perDevice.window(sliding('30s', '10s')).aggregate({ rows: count(), average: mean('value'), most: max('value') }).sink('sliding')
+const job = perDevice.window(sliding('30s', '10s')).aggregate({ rows: count(), average: mean('value'), most: max('value') }).sink('sliding').and(perWindow)
 
 const paths = Array.from({ length: Number(files) }, (_, index) => join(directory, '..', `input-${index}.${format}`))
 const out = (name: string) => ndjsonFile(join(directory, `${name}.ndjson`), { pane: name !== 'late' })

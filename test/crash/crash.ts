@@ -49,6 +49,7 @@ interface Life {
   readonly lines: readonly string[]
   readonly wasKilled: boolean
   readonly ms: number
+  readonly startMs: number
   readonly errors: string
 }
 
@@ -57,7 +58,7 @@ const KILLS_A_SCENARIO = 6
 const child = fileURLToPath(new URL('./child.ts', import.meta.url))
 
 /** Kills `runs` times. Two inputs, each with the result of an undisturbed process, are shared by all scenarios of a call. */
-export async function crashes({ runs, seed, records = 120_000, onProgress }: CrashOptions): Promise<CrashReport> {
+export async function crashes({ runs, seed, records = 150_000, onProgress }: CrashOptions): Promise<CrashReport> {
   const prng = new Prng(seed)
   const report: CrashReport = { kills: 0, ends: 0, scenarios: 0, phases: new Map(), violations: [] }
   const root = await mkdtemp(join(tmpdir(), 'millrace-crash-'))
@@ -84,7 +85,9 @@ export async function crashes({ runs, seed, records = 120_000, onProgress }: Cra
 interface Wanted {
   readonly files: ReadonlyMap<string, Buffer>
   readonly counts: string
-  readonly ms: number
+  /** From the spawn until records flow, and from there to the end. */
+  readonly startMs: number
+  readonly runMs: number
 }
 
 async function undisturbed(input: Input): Promise<Wanted> {
@@ -93,7 +96,7 @@ async function undisturbed(input: Input): Promise<Wanted> {
   const life = await live(input, directory, 1_000, null)
   const counts = life.lines.find((line) => line.startsWith('ended'))
   if (counts === undefined) throw new Error(`The undisturbed process did not end: ${life.errors}`)
-  return { files: await results(directory), counts, ms: life.ms }
+  return { files: await results(directory), counts, startMs: life.startMs, runMs: life.ms - life.startMs }
 }
 
 async function scenario(input: Input, wanted: Wanted, prng: Prng, report: CrashReport, onProgress: CrashOptions['onProgress']): Promise<void> {
@@ -103,9 +106,10 @@ async function scenario(input: Input, wanted: Wanted, prng: Prng, report: CrashR
   const everyMs = 20 + prng.int(31)
   let acknowledged = { epoch: 0, checkpointId: 0 }
   for (let kills = 0; ; kills++) {
-    // Some lives are killed soon, so that starting and recovering are met as often as the long middle.
-    const limitMs = kills >= KILLS_A_SCENARIO ? null : prng.next() * wanted.ms * (prng.int(3) === 0 ? 0.4 : 1.1)
-    const life = await live(input, directory, everyMs, limitMs)
+    // Half of the kills fall on the whole life from the spawn on, half on the time in which records flow.
+    const isEarly = prng.int(2) === 0
+    const limitMs = prng.next() * 1.05 * (isEarly ? wanted.startMs + wanted.runMs : wanted.runMs)
+    const life = await live(input, directory, everyMs, kills >= KILLS_A_SCENARIO ? null : { isFromSpawn: isEarly, ms: limitMs })
     for (const line of life.lines) {
       const [word, epoch, checkpointId] = line.split(' ')
       if (word === 'checkpoint') acknowledged = { epoch: Number(epoch), checkpointId: Number(checkpointId) }
@@ -128,36 +132,39 @@ async function scenario(input: Input, wanted: Wanted, prng: Prng, report: CrashR
   }
 }
 
-/** Runs the child until it ends, or until it is killed with all its threads. */
-async function live(input: Input, directory: string, everyMs: number, limitMs: number | null): Promise<Life> {
-  const startedMs = systemClock.monotonic()
+/** Runs the child until it ends, or until it is killed with all its threads: so long after the spawn, or after records began to flow. */
+async function live(input: Input, directory: string, everyMs: number, kill: { readonly isFromSpawn: boolean; readonly ms: number } | null): Promise<Life> {
+  const spawnedMs = systemClock.monotonic()
   const spawned: ChildProcess = spawn(process.execPath, [child, directory, input.format, String(input.files), String(everyMs)], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
   let errors = ''
+  let startMs = 0
+  let wasKilled = false
+  const ending = new AbortController()
+  const killAfter = async (ms: number) => {
+    await systemClock.sleep(ms, ending.signal)
+    if (ending.signal.aborted || spawned.exitCode !== null || spawned.pid === undefined) return
+    wasKilled = true
+    process.kill(-spawned.pid, 'SIGKILL')
+  }
   spawned.stdout!.setEncoding('utf8').on('data', (text: string) => {
     output += text
+    if (startMs > 0 || !output.includes('started')) return
+    startMs = systemClock.monotonic() - spawnedMs
+    if (kill !== null && !kill.isFromSpawn) void killAfter(kill.ms)
   })
   spawned.stderr!.setEncoding('utf8').on('data', (text: string) => {
     errors += text
   })
-  const closed = new Promise<void>((resolve) => {
+  if (kill?.isFromSpawn === true) void killAfter(kill.ms)
+  await new Promise<void>((resolve) => {
     spawned.on('close', () => resolve())
   })
-  const timer = new AbortController()
-  let wasKilled = false
-  if (limitMs !== null) {
-    void systemClock.sleep(limitMs, timer.signal).then(() => {
-      if (timer.signal.aborted || spawned.exitCode !== null || spawned.pid === undefined) return
-      wasKilled = true
-      process.kill(-spawned.pid, 'SIGKILL')
-    })
-  }
-  await closed
-  timer.abort()
-  return { lines: output.split('\n'), wasKilled: wasKilled && spawned.signalCode === 'SIGKILL', ms: systemClock.monotonic() - startedMs, errors }
+  ending.abort()
+  return { lines: output.split('\n'), wasKilled: wasKilled && spawned.signalCode === 'SIGKILL', ms: systemClock.monotonic() - spawnedMs, startMs, errors }
 }
 
 async function phaseOf({ lines }: Life, directory: string): Promise<Phase> {

@@ -102,19 +102,27 @@ async function runLateTwice(query: LateQuery, first: Options, second: Options): 
   const job = fromPlan(latePlan(query))
   const sinks = { 'w-out': out, late }
   const path = sharedPath('data', query.file)
-  const { source, reached } = stallingSource(csvFile(path), Math.floor(sharedTable('data', query.file).length / 3))
+  const { source, reached, release } = stallingSource(csvFile(path), Math.floor(sharedTable('data', query.file).length / 3))
   const before = await start(job, { ...first, sources: { in: source }, sinks, checkpoints })
   await reached
-  expect((await before.stop()).state).toBe('stopped')
+  const stopped = before.stop()
+  release()
+  expect((await stopped).state).toBe('stopped')
   const after = await start(job, { ...second, sources: { in: csvFile(path) }, sinks, checkpoints: { ...checkpoints, resume: 'always' } })
   const status = await after.finished
   return { panes: actualPanes(out as never), late: late.rows, status }
 }
 
-/** A source that has nothing more to say after about `rows` rows. */
-function stallingSource(whole: Source, rows: number): { readonly source: Source; readonly reached: Promise<void> } {
+/** A source that pauses after about `rows` rows: until it is released, when the job has been asked to stop. */
+function stallingSource(
+  whole: Source,
+  rows: number,
+): { readonly source: Source; readonly reached: Promise<void>; readonly release: () => void } {
   const { promise: reached, resolve } = Promise.withResolvers<void>()
   let rest = rows
+  const release = () => {
+    rest = Number.POSITIVE_INFINITY
+  }
   const source: Source = {
     kind: whole.kind,
     isReplayable: whole.isReplayable,
@@ -143,7 +151,7 @@ function stallingSource(whole: Source, rows: number): { readonly source: Source;
       }))
     },
   }
-  return { source, reached }
+  return { source, reached, release }
 }
 
 function expectLate({ golden, key, droppedCount, dropped }: LateQuery, { panes, late, status }: LateResult): void {

@@ -6,7 +6,7 @@ import { encodeManifest, type Manifest } from '../../runtime/checkpoint/manifest
 import { recover, verify, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { CheckpointError } from '../../runtime/errors.ts'
-import { commitSample, JOB, recoveredValues, sampleCheckpoint, valuesOf } from '../contract/checkpoint-store-contract.ts'
+import { commitSample, JOB, recoveredValues, sampleCheckpoint, valuesOf } from '../contract/sample-checkpoint.ts'
 import { failNth, FaultyStore } from '../support/faulty-store.ts'
 
 /** A store with checkpoints 1 to 3. */

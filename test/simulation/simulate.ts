@@ -243,7 +243,7 @@ async function live(scenario: Scenario, plan: LifePlan, life: Life, store: SimSt
 }
 
 function isExpected(error: unknown, codes: ReadonlySet<string>): boolean {
-  return error instanceof Crashed || (error instanceof MillraceError && codes.has(error.code))
+  return error instanceof Crashed || (error instanceof Error && error.cause instanceof Crashed) || (error instanceof MillraceError && codes.has(error.code))
 }
 
 /** Tasks and subtasks in any order, some left out, some twice. */

@@ -1,0 +1,377 @@
+/**
+ * Bad input end to end: it ends in a typed error or in the dead letter with its reason, and the counts add up:
+ * in = processed + late + filtered + dead letters.
+ */
+
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { DiskStore, fileCheckpoints } from '../../adapters/disk-store.ts'
+import { nodeFileSystem } from '../../adapters/disk/file-system.ts'
+import { nodeProcessTable } from '../../adapters/disk/process-table.ts'
+import { csvFile, ndjsonFile } from '../../adapters/file/index.ts'
+import { memoryCheckpoints } from '../../adapters/memory-store.ts'
+import { count, max } from '../../runtime/aggregate.ts'
+import type { DeadLetter } from '../../runtime/batch-builder.ts'
+import { verify } from '../../runtime/checkpoint/recovery.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import type { JobStatus } from '../../runtime/coordinator/job-status.ts'
+import { type Job, pipeline } from '../../runtime/pipeline.ts'
+import { bool, f64, i32, schema, timestamp, utf8 } from '../../runtime/schema.ts'
+import { collectSink } from '../../runtime/sink/callback-sink.ts'
+import { rowsSource } from '../../runtime/source/rows-source.ts'
+import type { Source } from '../../runtime/source/source.ts'
+import { start, type StartOptions } from '../../runtime/start.ts'
+import { boundedOutOfOrderness } from '../../runtime/watermark.ts'
+import { tumbling } from '../../runtime/window.ts'
+
+let root = ''
+let made = 0
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'millrace-bad-input-'))
+})
+afterAll(() => rm(root, { recursive: true, force: true }))
+const directory = () => join(root, `d${made++}`)
+
+const columns = { k: utf8(), t: timestamp(), v: f64(), n: i32(), ok: bool() }
+const simple = pipeline('bad-input')
+  .source('in', schema(columns))
+  .eventTime('t', boundedOutOfOrderness('1s'))
+  .keyBy('k')
+  .window(tumbling('10s'))
+  .aggregate({ rows: count(), most: max('v') })
+  .sink('out')
+
+interface Outcome {
+  readonly status: JobStatus
+  readonly letters: readonly DeadLetter[]
+  readonly rows: readonly Readonly<Record<string, unknown>>[]
+}
+
+async function outcome(source: Source, job: Job = simple, options: Partial<StartOptions> = {}): Promise<Outcome> {
+  const letters: DeadLetter[] = []
+  const out = collectSink()
+  const run = await start(job, { host: 'inline', ...options, sources: { in: source }, sinks: { out }, onDeadLetter: (letter) => void letters.push(letter) } as StartOptions)
+  const status = await run.finished
+  const { recordsIn, late, filtered, deadLetters, windows } = status
+  expect(windows[0]!.processed + late + filtered + deadLetters).toBe(recordsIn)
+  expect(deadLetters).toBe(letters.length)
+  for (const { reason, preview } of letters) {
+    expect(reason.length).toBeGreaterThan(10)
+    expect(preview.length).toBeLessThanOrEqual(120)
+  }
+  return { status, letters, rows: out.rows }
+}
+
+async function file(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(root, `${made++}-${name}`)
+  await writeFile(path, content)
+  return path
+}
+
+const codes = (letters: readonly DeadLetter[]) => letters.map(({ code }) => code)
+const good = '{"k":"a","t":1000,"v":1}'
+
+test.each([
+  ['half an object', '{"k":"a",', 'LINE_SYNTAX'],
+  ['no JSON at all', 'hello', 'LINE_SYNTAX'],
+  ['two documents', `${good}${good}`, 'LINE_SYNTAX'],
+  ['a list', '[1,2]', null],
+  ['a number', '17', null],
+  ['a text where a number belongs', '{"k":"a","t":1000,"v":"x"}', 'FIELD_TYPE'],
+  ['a number where a text belongs', '{"k":7,"t":1000}', 'FIELD_TYPE'],
+  ['a fraction in an integer', '{"k":"a","t":1000,"n":1.5}', 'FIELD_TYPE'],
+  ['a number where a truth value belongs', '{"k":"a","t":1000,"ok":1}', 'FIELD_TYPE'],
+])('NDJSON: %s is a dead letter, the lines around it are records', async (_, line, code) => {
+  const { status, letters, rows } = await outcome(ndjsonFile(await file('in.ndjson', `${good}\n${line}\n${good}\n`)))
+  expect(letters).toHaveLength(1)
+  if (code !== null) expect(codes(letters)).toEqual([code])
+  expect(status.recordsIn).toBe(3)
+  expect(rows).toMatchObject([{ k: 'a', rows: 2 }])
+})
+
+test('NDJSON: a missing column is null, one more is ignored', async () => {
+  const { letters, rows } = await outcome(ndjsonFile(await file('in.ndjson', '{"t":1000}\n{"k":"a","t":1000,"v":3,"other":{"deep":[1]}}\n')))
+  expect(letters).toEqual([])
+  expect(rows).toMatchObject([{ k: null, rows: 1, most: null }, { k: 'a', rows: 1, most: 3 }])
+})
+
+test('CSV: a record with too few or too many fields is a dead letter', async () => {
+  const { letters, rows } = await outcome(csvFile(await file('in.csv', 'k,t,v,n,ok\na,1000,1,1,true\na,1000\na,1000,1,1,true,9\na,1000,2,1,false\n')))
+  expect(letters).toHaveLength(2)
+  expect(rows).toMatchObject([{ rows: 2, most: 2 }])
+})
+
+test('CSV: a header without a column of the schema is refused, one with more is taken', async () => {
+  const missing = csvFile(await file('in.csv', 'k,v\na,1\n'))
+  await expect(outcome(missing)).rejects.toMatchObject({ code: expect.stringMatching(/^[A-Z_]+$/) as string })
+  const { rows } = await outcome(csvFile(await file('in.csv', 'x,ok,n,v,t,k\n1,true,1,5,1000,a\n')))
+  expect(rows).toMatchObject([{ k: 'a', most: 5 }])
+})
+
+test.each([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+  ['nothing', undefined],
+  ['null', null],
+  ['just beyond the largest', 8.64e15 + 2],
+  ['just beyond the smallest', -8.64e15 - 2],
+])('event time %s is a dead letter TIMESTAMP_INVALID', async (_, t) => {
+  const { letters, status } = await outcome(rowsSource([{ k: 'a', t: 1_000 }, { k: 'a', t }, { k: 'a', t: 2_000 }]))
+  expect(codes(letters)).toEqual(['TIMESTAMP_INVALID'])
+  expect(status.recordsIn).toBe(3)
+})
+
+test('the largest and smallest event times are records, and fractions are floored', async () => {
+  const { rows, letters } = await outcome(rowsSource([{ k: 'a', t: -8.64e15 }, { k: 'a', t: -0.5 }, { k: 'a', t: 9_999.999 }, { k: 'a', t: 8.64e15 }]))
+  expect(letters).toEqual([])
+  expect(rows.map((row) => row['windowStart'])).toEqual([-8.64e15, -10_000, 0, 8.64e15])
+})
+
+test('invalid UTF-8 is a dead letter, wherever the pieces of the file end', async () => {
+  const bad = [[0xff], [0xc0, 0xaf], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80]]
+  const lines = bad.flatMap((bytes) => [Buffer.from('{"k":"'), Buffer.from(bytes), Buffer.from('","t":1}\n{"k":"é€😀","t":2}\n')])
+  for (const chunkBytes of [7, 64, 1 << 19]) {
+    const { letters, rows } = await outcome(ndjsonFile(await file('in.ndjson', Buffer.concat(lines)), { chunkBytes }))
+    expect(codes(letters)).toEqual(bad.map(() => 'UTF8_INVALID'))
+    expect(rows).toMatchObject([{ k: 'é€😀', rows: bad.length }])
+  }
+})
+
+test('a line of ten megabytes is a dead letter, and a limit above it makes it a record', async () => {
+  const path = await file('in.ndjson', `${good}\n{"k":"a","t":1000,"x":"${'y'.repeat(10_000_000)}"}\n${good}\n`)
+  const refused = await outcome(ndjsonFile(path))
+  expect(codes(refused.letters)).toEqual(['LINE_TOO_LONG'])
+  expect(refused.rows).toMatchObject([{ rows: 2 }])
+  const taken = await outcome(ndjsonFile(path, { maxLineBytes: 16 << 20 }))
+  expect(taken.rows).toMatchObject([{ rows: 3 }])
+})
+
+test('__proto__ and constructor are keys and columns like others, and leave no trace on objects', async () => {
+  const named = pipeline('names')
+    .source('in', schema({ ['__proto__']: utf8(), constructor: f64(), t: timestamp() }))
+    .eventTime('t', boundedOutOfOrderness('1s'))
+    .keyBy('__proto__')
+    .window(tumbling('10s'))
+    .aggregate({ toString: max('constructor'), rows: count() })
+    .sink('out')
+  const lines = ['__proto__', 'constructor', 'hasOwnProperty'].map((key, index) => `{"__proto__":${JSON.stringify(key)},"constructor":${index},"t":1}`)
+  const { rows, letters } = await outcome(ndjsonFile(await file('in.ndjson', `${lines.join('\n')}\n`)), named)
+  expect(letters).toEqual([])
+  expect(rows.map((row) => [Object.getOwnPropertyDescriptor(row, '__proto__')?.value, row['toString']])).toEqual([['__proto__', 0], ['constructor', 1], ['hasOwnProperty', 2]])
+  expect(({} as Record<string, unknown>)['rows']).toBeUndefined()
+})
+
+test('functions that throw and getters that throw make dead letters with the reason', async () => {
+  const withFunction = pipeline('functions')
+    .source('in', schema({ k: utf8(), t: timestamp() }))
+    .filter((row) => {
+      if (row.k === 'throw') throw new Error('not this one')
+      return row.k !== 'filter'
+    })
+    .map((row) => (row.k === 'nothing' ? (null as never) : { k: row.k!, t: row.t!, v: 1 }), schema({ k: utf8(), t: timestamp(), v: f64() }))
+    .eventTime('t', boundedOutOfOrderness('1s'))
+    .keyBy('k')
+    .window(tumbling('10s'))
+    .aggregate({ rows: count() })
+    .sink('out')
+  const trap = {
+    t: 1,
+    get k() {
+      throw new Error('a trap')
+    },
+  }
+  const { letters, status, rows } = await outcome(rowsSource([{ k: 'a', t: 1 }, { k: 'throw', t: 1 }, { k: 'filter', t: 1 }, { k: 'nothing', t: 1 }, trap]), withFunction)
+  expect(codes(letters).toSorted()).toEqual(['FIELD_THROWS', 'FUNCTION_RESULT', 'FUNCTION_THREW'])
+  expect(letters.map(({ reason }) => reason).join()).toMatch(/not this one[\s\S]*a trap|a trap[\s\S]*not this one/)
+  expect(status).toMatchObject({ recordsIn: 5, filtered: 1, deadLetters: 3 })
+  expect(rows).toMatchObject([{ k: 'a', rows: 1 }])
+})
+
+test.each<[string, Partial<Record<keyof StartOptions, unknown>>, string]>([
+  ['a source that is not bound', { sources: {} }, 'BINDING_MISSING'],
+  ['a source that the job does not have', { sources: { in: rowsSource([]), other: rowsSource([]) } }, 'BINDING_UNKNOWN'],
+  ['a sink that is not bound', { sinks: {} }, 'BINDING_MISSING'],
+  ['a sink that the job does not have', { sinks: { out: collectSink(), more: collectSink() } }, 'BINDING_UNKNOWN'],
+  ['a source that is none', { sources: { in: [1, 2] } }, 'BINDING_INVALID'],
+  ['a sink that is none', { sinks: { out: null } }, 'BINDING_INVALID'],
+  ['parallelism 0', { parallelism: 0 }, 'OPTION_INVALID'],
+  ['parallelism 1.5', { parallelism: 1.5 }, 'OPTION_INVALID'],
+  ['more parallelism than key groups', { parallelism: 5, keyGroupCount: 4 }, 'OPTION_INVALID'],
+  ['ringSlots 3', { ringSlots: 3 }, 'OPTION_INVALID'],
+  ['batchRows NaN', { batchRows: Number.NaN }, 'OPTION_INVALID'],
+  ['memoryBytesMax beyond 4 GiB', { memoryBytesMax: 2 ** 33 }, 'OPTION_INVALID'],
+  ['memory too small for its rings', { memoryBytesMax: 1 << 20 }, 'MEMORY_TOO_SMALL'],
+  ['a host that there is not', { host: 'cloud' }, 'OPTION_INVALID'],
+  ['a way to resume that there is not', { checkpoints: { store: memoryCheckpoints(), resume: 'maybe' } }, 'OPTION_INVALID'],
+  ['tolerableFailures -1', { checkpoints: { store: memoryCheckpoints(), tolerableFailures: -1 } }, 'OPTION_INVALID'],
+  ['an interval of nothing', { checkpoints: { store: memoryCheckpoints(), every: 0 } }, 'DURATION_INVALID'],
+  ['an interval that is no duration', { checkpoints: { store: memoryCheckpoints(), every: '5 mins' } }, 'DURATION_INVALID'],
+  ['resume always without a checkpoint', { checkpoints: { store: memoryCheckpoints(), resume: 'always' } }, 'CHECKPOINT_MISSING'],
+])('%s is refused before anything is read', async (_, options, code) => {
+  const given = { host: 'inline', sources: { in: rowsSource([]) }, sinks: { out: collectSink() }, ...options }
+  await expect(start(simple, given as unknown as StartOptions<typeof simple>)).rejects.toMatchObject({ code })
+})
+
+const rows = Array.from({ length: 3_000 }, (_, index) => ({ k: `k${index % 5}`, t: index * 40, v: index }))
+
+/** Rows of which the last part comes slowly, so that there is time for several checkpoints. */
+function slowRows(): Source {
+  const source = rowsSource(rows)
+  return {
+    ...source,
+    splits: async (context) =>
+      (await source.splits(context)).map((split) => ({
+        ...split,
+        async open(position) {
+          const reader = await split.open(position)
+          return { ...reader, read: (builder, rowsMax) => systemClock.sleep(1).then(() => reader.read(builder, Math.min(rowsMax, 100))) }
+        },
+      })),
+  }
+}
+
+/** A directory with several checkpoints of a job that was stopped in the middle. */
+async function stopped(path: string): Promise<void> {
+  const run = await start(simple, { host: 'inline', sources: { in: slowRows() }, sinks: { out: collectSink() }, checkpoints: { store: fileCheckpoints(path), every: '1h' } })
+  for (let index = 0; index < 3; index++) expect(await run.checkpoint()).toBe(true)
+  expect((await run.stop()).state).toBe('stopped')
+}
+
+const resumed = (path: string, job: Job = simple, more: Partial<StartOptions> = {}) =>
+  start(job, { host: 'inline', ...more, sources: { in: rowsSource(rows) }, sinks: { out: collectSink() }, checkpoints: { store: fileCheckpoints(path), resume: 'always' } } as StartOptions)
+
+test('a checkpoint of another plan, of other key groups, or of another job is refused, and the directory stays usable', async () => {
+  const path = directory()
+  await stopped(path)
+  const build = (name: string, size: '10s' | '20s') =>
+    pipeline(name).source('in', schema(columns)).eventTime('t', boundedOutOfOrderness('1s')).keyBy('k').window(tumbling(size)).aggregate({ rows: count(), most: max('v') }).sink('out')
+  await expect(resumed(path, build('bad-input', '20s'))).rejects.toMatchObject({ code: 'PLAN_MISMATCH' })
+  await expect(resumed(path, simple, { keyGroupCount: 64 })).rejects.toMatchObject({ code: 'KEY_GROUP_COUNT_MISMATCH', details: { found: 128, wanted: 64 } })
+  await expect(resumed(path, build('other', '10s'))).rejects.toMatchObject({ code: 'STATE_FOREIGN' })
+  const status = await (await resumed(path)).finished
+  expect(status).toMatchObject({ state: 'ended', recordsIn: rows.length })
+})
+
+test('a second start on the directory of a running job is refused, and the first goes on', async () => {
+  const path = directory()
+  const options = { host: 'inline', sources: { in: slowRows() }, sinks: { out: collectSink() } } as const
+  const first = await start(simple, { ...options, checkpoints: { store: fileCheckpoints(path), every: '5ms' } })
+  await expect(start(simple, { ...options, checkpoints: { store: fileCheckpoints(path) } })).rejects.toMatchObject({ code: 'JOB_LOCKED' })
+  expect(await first.finished).toMatchObject({ state: 'ended', recordsIn: rows.length })
+})
+
+async function filesOf(path: string, folder: string): Promise<string[]> {
+  const names = await readdir(join(path, folder), { recursive: true, withFileTypes: true })
+  return names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).toSorted()
+}
+
+test('every damage to the newest manifest leads to the checkpoint before, with a warning, and to right results', async () => {
+  const path = directory()
+  await stopped(path)
+  const newest = (await filesOf(path, 'manifests')).at(-1)!
+  const whole = await readFile(newest)
+  const damages: [string, () => Promise<void>][] = [
+    ['truncated to nothing', () => truncate(newest, 0)],
+    ['truncated in the middle', () => truncate(newest, whole.length >> 1)],
+    ['one byte short', () => truncate(newest, whole.length - 1)],
+    ...[0, 5, 20, 60, whole.length >> 1, whole.length - 1].map((at): [string, () => Promise<void>] => [
+      `a bit flipped at byte ${at}`,
+      async () => {
+        const flipped = Buffer.from(whole)
+        flipped[at]! ^= 4
+        await writeFile(newest, flipped)
+      },
+    ]),
+  ]
+  for (const [name, damage] of damages) {
+    const copy = directory()
+    await writeFile(newest, whole)
+    await damage()
+    await copyDirectory(path, copy)
+    const warnings: string[] = []
+    const run = await resumed(copy, simple, { onWarning: (text) => void warnings.push(text) })
+    const status = await run.finished
+    expect(status, name).toMatchObject({ state: 'ended', recordsIn: rows.length, late: 0 })
+    expect(warnings.join(), name).toMatch(/damaged/)
+  }
+})
+
+test('damage to every checkpoint is a typed error that lists what was tried, never an empty start', async () => {
+  const path = directory()
+  await stopped(path)
+  for (const chunk of await filesOf(path, 'chunks')) await truncate(chunk, 10)
+  await expect(resumed(path)).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT' })
+  for (const manifest of await filesOf(path, 'manifests')) await rm(manifest)
+  await expect(resumed(path)).rejects.toMatchObject({ code: 'STATE_LOST' })
+})
+
+async function copyDirectory(from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
+    const target = join(to, entry.parentPath.slice(from.length), entry.name)
+    if (entry.isDirectory()) await mkdir(target, { recursive: true })
+    else {
+      await mkdir(join(target, '..'), { recursive: true })
+      await writeFile(target, await readFile(join(entry.parentPath, entry.name)))
+    }
+  }
+}
+
+test.each([
+  ['read-only', 'EROFS', 'STORE_UNAVAILABLE'],
+  ['forbidden', 'EACCES', 'STORE_UNAVAILABLE'],
+])('a %s directory is refused at start', async (_, errno, code) => {
+  const fails = () => Promise.reject(Object.assign(new Error(`${errno}: as injected`), { code: errno }))
+  const fs = { ...nodeFileSystem, makeDirectories: fails, makeDirectory: fails, open: fails, openExclusive: fails } as unknown as typeof nodeFileSystem
+  const store = new DiskStore(directory(), {}, { fs, processes: nodeProcessTable, clock: systemClock })
+  await expect(start(simple, { host: 'inline', sources: { in: rowsSource(rows) }, sinks: { out: collectSink() }, checkpoints: { store } })).rejects.toMatchObject({ code })
+})
+
+test('a store that is full is tolerated for a while; then the job stops, with the last checkpoint whole', async () => {
+  const inner = memoryCheckpoints()
+  let isFull = false
+  const { CheckpointError } = await import('../../runtime/errors.ts')
+  const store = {
+    ...inner,
+    kind: 'full',
+    inspect: () => inner.inspect(),
+    async open(name: string) {
+      const session = await inner.open(name)
+      return {
+        ...session,
+        commit: (...args: Parameters<typeof session.commit>) =>
+          isFull ? Promise.reject(new CheckpointError('STORE_FULL', 'no room, as injected', { retryable: true })) : session.commit(...args),
+      }
+    },
+  }
+  const out = collectSink()
+  const run = await start(simple, { host: 'inline', batchRows: 100, sources: { in: slowRows() }, sinks: { out }, checkpoints: { store, every: '1h', tolerableFailures: 2 } })
+  expect(await run.checkpoint()).toBe(true)
+  isFull = true
+  expect(await run.checkpoint()).toBe(false)
+  isFull = false
+  expect(await run.checkpoint()).toBe(true)
+  isFull = true
+  for (let failures = 0; failures < 2; failures++) expect(await run.checkpoint()).toBe(false)
+  await run.checkpoint().catch(() => false)
+  await expect(run.finished).rejects.toMatchObject({ code: 'STORE_FULL' })
+  expect((await verify(await inner.inspect())).map(({ problem }) => problem)).toEqual([null, null])
+  isFull = false
+  const again = await start(simple, { host: 'inline', sources: { in: rowsSource(rows) }, sinks: { out }, checkpoints: { store, resume: 'always' } })
+  expect(await again.finished).toMatchObject({ state: 'ended', recordsIn: rows.length })
+  const alone = collectSink()
+  await (await start(simple, { host: 'inline', sources: { in: rowsSource(rows) }, sinks: { out: alone } })).finished
+  expect(createHash('sha256').update(JSON.stringify(out.rows)).digest('hex')).toBe(createHash('sha256').update(JSON.stringify(alone.rows)).digest('hex'))
+})
+
+test('a source that is shorter than the checkpoint is refused as SOURCE_REWIND', async () => {
+  const path = directory()
+  const input = await file('in.ndjson', rows.map((row) => JSON.stringify(row)).join('\n'))
+  const first = await start(simple, { host: 'inline', sources: { in: ndjsonFile(input) }, sinks: { out: collectSink() }, checkpoints: { store: fileCheckpoints(path) } })
+  await first.finished
+  await truncate(input, 100)
+  await expect(start(simple, { host: 'inline', sources: { in: ndjsonFile(input) }, sinks: { out: collectSink() }, checkpoints: { store: fileCheckpoints(path) } })).rejects.toMatchObject({ code: 'SOURCE_REWIND' })
+})

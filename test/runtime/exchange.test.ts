@@ -1,0 +1,170 @@
+/** Laws of the edge from the intake to the subtasks, seen in the rings themselves. */
+
+import { expect, test } from 'vitest'
+import * as L from '../../kernel/layout.ts'
+import { BatchBuilder } from '../../runtime/batch-builder.ts'
+import { Exchange } from '../../runtime/coordinator/exchange.ts'
+import { Dictionary } from '../../runtime/dictionary.ts'
+import { loadPlan, type WindowSpec } from '../../runtime/plan.ts'
+import { RingConsumer } from '../../runtime/ring/spsc-ring.ts'
+import { f64, schema, timestamp, utf8 } from '../../runtime/schema.ts'
+import { createMemory, formatMemory } from '../../runtime/subtask/kernel-instance.ts'
+import { subtaskLayout } from '../../runtime/subtask/subtask-layout.ts'
+import { planOf } from '../support/plans.ts'
+import { Prng } from '../support/prng.ts'
+
+const columns = schema({ t: timestamp(), k: utf8(), v: f64() })
+const plan = loadPlan(
+  planOf({ schema: { t: 'timestamp', k: 'utf8', v: 'f64' }, time: 't', delayMs: 0, windows: [{ name: 'w', keys: ['k'], sizeMs: 10, aggregates: { total: { fn: 'sum', column: 'v' } } }] }),
+)
+const window = plan.operators.find((spec): spec is WindowSpec => spec.op === 'window')!
+const layout = subtaskLayout({ window, schema: columns, keyColumns: ['k'], batchRowsMax: 8, slotCount: 2, memoryBytesMax: 1 << 24 })
+
+interface Read {
+  readonly texts: string[]
+  readonly marks: string[]
+  readonly keysOfRows: string[]
+}
+
+function setUp(parallelism: number) {
+  let rings = 0
+  const memories = Array.from({ length: parallelism }, () => createMemory(layout, false))
+  for (const memory of memories) formatMemory(memory, layout, 7)
+  const exchange = new Exchange(layout, memories.map((memory) => ({ memory, ring: () => void rings++ })), 16, 7)
+  const consumers = memories.map((memory) => new RingConsumer(memory, layout.input))
+  const reads = memories.map((): Read => ({ texts: [], marks: [], keysOfRows: [] }))
+  /** Takes at most one slot of a subtask. */
+  const take = (subtask: number): boolean => {
+    const slot = consumers[subtask]!.take()
+    if (slot < 0) return false
+    const view = new DataView(memories[subtask]!.buffer)
+    const read = reads[subtask]!
+    const rowCount = view.getInt32(slot + L.SLOT_ROW_COUNT_OFFSET, true)
+    expect(view.getInt32(slot + L.SLOT_EPOCH_OFFSET, true)).toBe(7)
+    switch (view.getInt32(slot + L.SLOT_KIND_OFFSET, true)) {
+      case L.SLOT_DICTIONARY: {
+        let at = slot + L.SLOT_HEADER_BYTES
+        for (let entry = 0; entry < rowCount; entry++) {
+          const length = view.getInt32(at + L.ENTRY_BYTE_LENGTH_OFFSET, true)
+          read.texts[view.getUint32(at + L.ENTRY_CODE_OFFSET, true)] = Buffer.from(view.buffer, at + L.ENTRY_BYTES_OFFSET, length).toString()
+          at += L.entryBytes(length)
+        }
+        break
+      }
+      case L.SLOT_BATCH: {
+        const codes = new Uint32Array(view.buffer, slot + layout.columns[layout.keys[0]!]!.valuesOffset, rowCount)
+        for (const code of codes) {
+          const text = code === L.NULL_CODE ? null : read.texts[code]
+          // A code never comes before its entry.
+          expect(text).not.toBeUndefined()
+          read.keysOfRows.push(String(text))
+        }
+        const watermark = view.getFloat64(slot + L.SLOT_WATERMARK_OFFSET, true)
+        if (!Number.isNaN(watermark)) read.marks.push(`watermark ${watermark} after ${read.keysOfRows.length}`)
+        break
+      }
+      case L.SLOT_BARRIER:
+        read.marks.push(`barrier ${view.getFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, true)} after ${read.keysOfRows.length}`)
+        break
+      default:
+        read.marks.push('end')
+    }
+    consumers[subtask]!.release()
+    return true
+  }
+  return { exchange, reads, take, rings: () => rings }
+}
+
+function batchOf(keys: readonly (string | null)[], dictionary: Dictionary) {
+  const builder = new BatchBuilder(columns, 8, dictionary)
+  for (const [index, k] of keys.entries()) builder.appendRow({ t: index, k, v: index }, '')
+  return builder.build()
+}
+
+test('every ring carries the same marks, each after exactly the rows before it, however full the rings are', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const prng = new Prng(seed)
+    const parallelism = 1 + prng.int(4)
+    const { exchange, reads, take } = setUp(parallelism)
+    const dictionary = new Dictionary()
+    const sent: string[] = []
+    const marksOf: string[] = []
+    const flush = () => {
+      for (let turn = 0; !exchange.flush(); turn++) {
+        expect(turn, `seed ${seed}`).toBeLessThan(1_000)
+        take(prng.int(parallelism))
+      }
+    }
+    for (let chunk = 0; chunk < 20; chunk++) {
+      const keys = Array.from({ length: prng.int(9) }, () => (prng.int(10) === 0 ? null : `key ${prng.int(30)}`))
+      sent.push(...keys.map(String))
+      exchange.offer(batchOf(keys, dictionary), Float64Array.from(keys, (_, index) => index))
+      if (prng.int(2) === 0) {
+        exchange.watermark(chunk)
+        marksOf.push(`watermark ${chunk} after ${sent.length}`)
+      }
+      flush()
+      if (prng.int(4) === 0) {
+        exchange.barrier(chunk)
+        marksOf.push(`barrier ${chunk} after ${sent.length}`)
+        flush()
+      }
+    }
+    exchange.end()
+    flush()
+    for (let subtask = 0; subtask < parallelism; subtask++) while (take(subtask)) continue
+    expect(reads.flatMap(({ keysOfRows }) => keysOfRows).toSorted(), `seed ${seed}`).toEqual(sent.toSorted())
+    const names = (marks: readonly string[]) => marks.map((mark) => mark.replace(/ after .*/, ''))
+    for (const { marks } of reads) expect(names(marks), `seed ${seed}`).toEqual([...names(marksOf), 'end'])
+    // All subtasks together have before each mark what was sent before it.
+    marksOf.forEach((mark, index) => {
+      const before = reads.reduce((sum, { marks }) => sum + Number(marks[index]!.replace(/.* after /, '')), 0)
+      expect(before, `seed ${seed}, ${mark}`).toBe(Number(mark.replace(/.* after /, '')))
+    })
+  }
+})
+
+test('rows of one key go to one subtask', () => {
+  const { exchange, reads, take } = setUp(4)
+  const dictionary = new Dictionary()
+  for (let chunk = 0; chunk < 20; chunk++) {
+    const keys = Array.from({ length: 8 }, (_, index) => `key ${(chunk * 8 + index) % 40}`)
+    exchange.offer(batchOf(keys, dictionary), new Float64Array(8))
+    while (!exchange.flush()) for (let subtask = 0; subtask < 4; subtask++) take(subtask)
+  }
+  for (let subtask = 0; subtask < 4; subtask++) while (take(subtask)) continue
+  const owners = reads.map(({ keysOfRows }) => new Set(keysOfRows))
+  for (let key = 0; key < 40; key++) expect(owners.filter((own) => own.has(`key ${key}`))).toHaveLength(1)
+  expect(owners.filter(({ size }) => size > 0).length).toBeGreaterThan(1)
+})
+
+test('a new dictionary sends its entries anew', () => {
+  const { exchange, reads, take } = setUp(1)
+  for (const generation of [0, 1]) {
+    const dictionary = new Dictionary(generation)
+    if (generation === 1) dictionary.codeOf('something before')
+    exchange.offer(batchOf(['a', 'b'], dictionary), new Float64Array(2))
+    while (!exchange.flush()) take(0)
+    while (take(0)) continue
+  }
+  expect(reads[0]!.keysOfRows).toEqual(['a', 'b', 'a', 'b'])
+})
+
+test('a barrier lies behind a mark when no rows follow the newest watermark, and always with one subtask', () => {
+  const several = setUp(2).exchange
+  expect(several.isBehindMark).toBe(true)
+  several.offer(batchOf(['a'], new Dictionary()), new Float64Array(1))
+  expect(several.isBehindMark).toBe(false)
+  several.watermark(1)
+  expect(several.isBehindMark).toBe(true)
+  const one = setUp(1).exchange
+  one.offer(batchOf(['a'], new Dictionary()), new Float64Array(1))
+  expect(one.isBehindMark).toBe(true)
+})
+
+test('writing wakes the subtask that was written to', () => {
+  const { exchange, rings } = setUp(1)
+  exchange.offer(batchOf(['a'], new Dictionary()), new Float64Array(1))
+  exchange.flush()
+  expect(rings()).toBeGreaterThan(0)
+})

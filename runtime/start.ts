@@ -156,9 +156,11 @@ async function recoverFrom(
 ): Promise<AssemblyCheckpoints> {
   for (const { uid } of graph.sources) {
     const source = options.sources[uid]!
-    if (!source.isReplayable) warn(options, `Source ${uid} (${source.kind}) cannot be rewound: records between the last checkpoint and a crash are lost`)
+    if (!source.isReplayable)
+      warn(options, `Source ${uid} (${source.kind}) cannot be rewound: records between the last checkpoint and a crash are lost`)
   }
-  const everyMs = checkpoints.every === undefined ? DEFAULTS.everyMs : durationMs(checkpoints.every, { of: 'checkpoints.every', positive: true })
+  const everyMs =
+    checkpoints.every === undefined ? DEFAULTS.everyMs : durationMs(checkpoints.every, { of: 'checkpoints.every', positive: true })
   const module = await import('./coordinator/checkpointing.ts')
   const recovery = await module.openStore({
     store: checkpoints.store,
@@ -184,7 +186,11 @@ async function makeHost(options: StartOptions, clock: Clock): Promise<Host> {
     return new WorkerHost({ module: await kernelModule(true), clock, spawn: () => platform.spawn() })
   }
   const { InlineHost } = await import('./host/inline-host.ts')
-  return new InlineHost({ module: await kernelModule(false), clock, ...(options.scheduler === undefined ? {} : { order: options.scheduler }) })
+  return new InlineHost({
+    module: await kernelModule(false),
+    clock,
+    ...(options.scheduler === undefined ? {} : { order: options.scheduler }),
+  })
 }
 
 function warn(options: StartOptions, message: string): void {
@@ -218,7 +224,10 @@ function checkedSettings(options: StartOptions): Settings {
     const { resume, tolerableFailures = DEFAULTS.tolerableFailures } = options.checkpoints
     oneOf('checkpoints.resume', resume, ['auto', 'always', 'never'])
     if (!Number.isInteger(tolerableFailures) || tolerableFailures < 0) {
-      throw new ConfigError('OPTION_INVALID', `checkpoints.tolerableFailures is ${String(tolerableFailures)}; it must be a whole number from 0`)
+      throw new ConfigError(
+        'OPTION_INVALID',
+        `checkpoints.tolerableFailures is ${String(tolerableFailures)}; it must be a whole number from 0`,
+      )
     }
   }
   return {
@@ -233,7 +242,10 @@ function checkedSettings(options: StartOptions): Settings {
 function checkBindings(kind: 'source' | 'sink', wanted: readonly string[], given: Readonly<Record<string, unknown>>): void {
   for (const name of wanted) {
     if (!Object.hasOwn(given, name)) {
-      throw new ConfigError('BINDING_MISSING', `No ${kind} is bound to ${name}; the job needs ${wanted.join(', ')}, given were ${Object.keys(given).join(', ') || 'none'}`)
+      throw new ConfigError(
+        'BINDING_MISSING',
+        `No ${kind} is bound to ${name}; the job needs ${wanted.join(', ')}, given were ${Object.keys(given).join(', ') || 'none'}`,
+      )
     }
   }
   for (const name of Object.keys(given)) {
@@ -243,7 +255,8 @@ function checkBindings(kind: 'source' | 'sink', wanted: readonly string[], given
 
 /** @throws ConfigError when an option is none of its words. */
 function oneOf(name: string, value: string | undefined, words: readonly string[]): void {
-  if (value !== undefined && !words.includes(value)) throw new ConfigError('OPTION_INVALID', `${name} is ${String(value)}; it must be one of ${words.join(', ')}`)
+  if (value !== undefined && !words.includes(value))
+    throw new ConfigError('OPTION_INVALID', `${name} is ${String(value)}; it must be one of ${words.join(', ')}`)
 }
 
 /** Plain JavaScript can bind anything: what is no source or sink is told before it is used. */
@@ -251,7 +264,10 @@ function checkShapes({ sources, sinks }: StartOptions): void {
   const check = (kind: string, bound: Readonly<Record<string, unknown>>, method: string) => {
     for (const [name, value] of Object.entries(bound)) {
       if (typeof (value as Readonly<Record<string, unknown>> | null | undefined)?.[method] === 'function') continue
-      throw new ConfigError('BINDING_INVALID', `What is bound to ${kind} ${name} is no ${kind}: it has no method ${method}; bind what csvFile, rowsSource, collectSink and their like return`)
+      throw new ConfigError(
+        'BINDING_INVALID',
+        `What is bound to ${kind} ${name} is no ${kind}: it has no method ${method}; bind what csvFile, rowsSource, collectSink and their like return`,
+      )
     }
   }
   check('source', sources, 'splits')

@@ -37,13 +37,42 @@ export function resolveKeys(from: i32, to: i32): i32 {
   const column = keyColumn(0);
   const codes = batchSlot + columnValues(column);
   const validity = validityOf(column);
+  keyRowsPtr = resolved;
+  if (validity != 0) return resolveCodes(codes, validity, from, to);
+  const codeMax = maxOf(codes + from * 4, to - from);
   // A producer that numbers strings by first appearance numbers them as we do: its codes are the key rows.
-  if (validity == 0 && maxOf(codes + from * 4, to - from) < identityCount) {
+  if (codeMax < identityCount) {
     keyRowsPtr = codes;
     return to;
   }
-  keyRowsPtr = resolved;
+  if (codeMax < producerCodeLimit() && gatherKeys(codes, producerKeyTable(), from, to)) return to;
   return resolveCodes(codes, validity, from, to);
+}
+
+/** Key rows of codes below the limit, without a branch on data. Answers whether all were known; -1 stands for one that was not. */
+function gatherKeys(codes: usize, table: usize, from: i32, to: i32): bool {
+  const out = resolved;
+  let unknown = 0;
+  let i = from;
+  for (; i + 4 <= to; i += 4) {
+    const at = codes + i * 4;
+    const a = load<i32>(table + <usize>load<u32>(at) * 4);
+    const b = load<i32>(table + <usize>load<u32>(at, 4) * 4);
+    const c = load<i32>(table + <usize>load<u32>(at, 8) * 4);
+    const d = load<i32>(table + <usize>load<u32>(at, 12) * 4);
+    const to4 = out + i * 4;
+    store<i32>(to4, a);
+    store<i32>(to4, b, 4);
+    store<i32>(to4, c, 8);
+    store<i32>(to4, d, 12);
+    unknown |= a | b | c | d;
+  }
+  for (; i < to; i++) {
+    const key = load<i32>(table + <usize>load<u32>(codes + i * 4) * 4);
+    store<i32>(out + i * 4, key);
+    unknown |= key;
+  }
+  return unknown >= 0;
 }
 
 function resolveCodes(codes: usize, validity: usize, from: i32, to: i32): i32 {

@@ -2,7 +2,8 @@
  * Dropping of keys that have no state, when the key table is full.
  *
  * Called by the window operator between two records, with everything before them accumulated. Marks the keys that live slices
- * have rows or entries of, renumbers the rest of the world, and doubles the table when more than half of the keys stay.
+ * have rows or entries of, renumbers the rest of the world, and doubles the table when many of the keys stay: half of them, or an
+ * eighth where keys without state cost no more than their entry, since keys that come and go are dear to insert again.
  *
  * Invariant: keys keep their order, and no bit of a row changes.
  */
@@ -13,6 +14,7 @@ import { renumberCounts } from "./pane-counts";
 import {
   isLog, SLICE_COMPACT, SLICE_KEYS, SLICE_LOG, SLICE_LOG_BYTES, SLICE_TABLE, SLICE_TABLE_ROWS, sliceAt, sliceCount,
 } from "./window-state";
+import { span } from "../window/slice-assigner";
 
 /** False when memory is exhausted. Suffix and prefix tables must have been dropped before. */
 export function collectKeys(entryBytes: i32): bool {
@@ -27,7 +29,8 @@ export function collectKeys(entryBytes: i32): bool {
   renumberCounts(renumbered, before);
   release(kept, before);
   release(renumbered, before * 4);
-  return keyRows <= keyCapacity >> 1 || resize(keyCapacity * 2);
+  // Slices of one window each are logs once there are many keys; those of overlapping windows are tables with a row for every key.
+  return keyRows <= (span == 1 ? keyCapacity >> 3 : keyCapacity >> 1) || resize(keyCapacity * 2);
 }
 
 function markSlice(slice: usize, kept: usize, entryBytes: i32): void {

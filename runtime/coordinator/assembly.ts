@@ -84,7 +84,9 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     },
   }
   const subtasks = await host.start(start)
-  const exchanges = new Map(graph.windows.map(({ spec, layout }, index) => [spec.uid, new Exchange(layout, subtasks[index]!, keyGroupCount, epoch)]))
+  const exchanges = new Map(
+    graph.windows.map(({ spec, layout }, index) => [spec.uid, new Exchange(layout, subtasks[index]!, keyGroupCount, epoch)]),
+  )
   const leaves = { exchange: (uid: string) => exchanges.get(uid)!, sink: (name: string) => ports.get(name)! }
 
   const intakes: JobParts['intakes'][number][] = []
@@ -189,7 +191,11 @@ function makeCoordinator(
   })
 }
 
-function reporter(counts: IntakeCounts, deadLetters: { readonly samples: DeadLetter[] }, onDeadLetter: ((letter: DeadLetter) => void) | undefined): StageReport {
+function reporter(
+  counts: IntakeCounts,
+  deadLetters: { readonly samples: DeadLetter[] },
+  onDeadLetter: ((letter: DeadLetter) => void) | undefined,
+): StageReport {
   return {
     filtered(_uid, count) {
       counts.filtered += count

@@ -97,10 +97,19 @@ export class CheckpointCoordinator {
 
   /** Begins a checkpoint; the caller has every intake inject the barrier. @returns its id, and whether it will have been completed. */
   begin(isFinal: boolean): { readonly checkpointId: number; readonly done: Promise<boolean> } {
-    if (this.#pending !== null) throw new CheckpointError('CHECKPOINT_PENDING', `Checkpoint ${this.#pending.checkpointId} is still under way`, { retryable: true })
+    if (this.#pending !== null)
+      throw new CheckpointError('CHECKPOINT_PENDING', `Checkpoint ${this.#pending.checkpointId} is still under way`, { retryable: true })
     const checkpointId = this.#nextId++
     const done = Promise.withResolvers<boolean>()
-    this.#pending = { checkpointId, isFinal, startedMs: this.#options.clock.monotonic(), sources: new Map(), subtasks: new Map(), sinks: new Map(), done }
+    this.#pending = {
+      checkpointId,
+      isFinal,
+      startedMs: this.#options.clock.monotonic(),
+      sources: new Map(),
+      subtasks: new Map(),
+      sinks: new Map(),
+      done,
+    }
     return { checkpointId, done: done.promise }
   }
 
@@ -127,7 +136,12 @@ export class CheckpointCoordinator {
     const pending = this.#pending
     const { sources, operators, sinks, parallelism } = this.#options
     if (pending === null || this.#isWriting) return
-    if (pending.sources.size < sources.length || pending.sinks.size < sinks.length || pending.subtasks.size < operators.length * parallelism) return
+    if (
+      pending.sources.size < sources.length ||
+      pending.sinks.size < sinks.length ||
+      pending.subtasks.size < operators.length * parallelism
+    )
+      return
     this.#isWriting = true
     this.#write(pending)
       .then((isWritten) => {

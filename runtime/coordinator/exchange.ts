@@ -35,7 +35,10 @@ interface Lane {
   rowAt: number
 }
 
-type Control = { readonly kind: 'watermark'; readonly watermarkMs: number } | { readonly kind: 'barrier'; readonly checkpointId: number } | { readonly kind: 'end' }
+type Control =
+  | { readonly kind: 'watermark'; readonly watermarkMs: number }
+  | { readonly kind: 'barrier'; readonly checkpointId: number }
+  | { readonly kind: 'end' }
 
 export class Exchange {
   readonly layout: SubtaskLayout
@@ -221,7 +224,9 @@ export class Exchange {
     let wrote = false
     const generation = this.#dictionary?.generation ?? 0
     while (lane.entryAt < lane.entries.length) {
-      const next = lane.writer.writeEntries(this.#dictionary!, lane.entries, lane.entryAt, (code) => (this.#isStringKey ? this.#router.groupOfCode(code) : 0))
+      const next = lane.writer.writeEntries(this.#dictionary!, lane.entries, lane.entryAt, (code) =>
+        this.#isStringKey ? this.#router.groupOfCode(code) : 0,
+      )
       if (next < 0) return wrote
       lane.entryAt = next
       wrote = true
@@ -233,7 +238,19 @@ export class Exchange {
       const count = Math.min(this.layout.batchRowsMax, lane.rowCount - lane.rowAt)
       const isLast = lane.rowAt + count === lane.rowCount
       const rows = isWhole ? null : lane.selection
-      if (!lane.writer.writeRows(this.#batch!, this.#times, this.#router.groups, rows, lane.rowAt, count, isLast ? watermarkMs : Number.NaN, generation)) return wrote
+      if (
+        !lane.writer.writeRows(
+          this.#batch!,
+          this.#times,
+          this.#router.groups,
+          rows,
+          lane.rowAt,
+          count,
+          isLast ? watermarkMs : Number.NaN,
+          generation,
+        )
+      )
+        return wrote
       lane.rowAt += count
       wrote = true
     }

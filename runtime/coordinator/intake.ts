@@ -118,7 +118,10 @@ export class Intake {
     const known = restored?.splits ?? {}
     for (const id of Object.keys(known)) {
       if (!splits.some((split) => split.splitId === id)) {
-        throw new ConnectorError('SOURCE_REWIND', `Source ${name} no longer has split ${id}, which the checkpoint has read; bind the same source, or start without resuming`)
+        throw new ConnectorError(
+          'SOURCE_REWIND',
+          `Source ${name} no longer has split ${id}, which the checkpoint has read; bind the same source, or start without resuming`,
+        )
       }
     }
     for (const split of splits) {
@@ -126,7 +129,11 @@ export class Intake {
       this.#splits.push({
         id: split.splitId,
         reader: await split.open(state?.position ?? null),
-        times: tracks.map((track) => ({ maxMs: state?.maxMs[track.spec.uid] ?? Number.NEGATIVE_INFINITY, isIdle: false, isEnded: state?.isEnded ?? false })),
+        times: tracks.map((track) => ({
+          maxMs: state?.maxMs[track.spec.uid] ?? Number.NEGATIVE_INFINITY,
+          isIdle: false,
+          isEnded: state?.isEnded ?? false,
+        })),
         recordCount: state?.recordCount ?? 0,
         lastActiveMs: clock.monotonic(),
         isEnded: state?.isEnded ?? false,

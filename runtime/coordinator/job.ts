@@ -99,7 +99,8 @@ export class RunningJob {
     if (checkpoints === null) throw new JobStateError('CHECKPOINTS_OFF', 'This job was started without a checkpoint store')
     const isOpen = () => this.#state === 'running' && !this.#isEnding
     while (checkpoints.coordinator.pendingId !== null && isOpen()) await this.parts.clock.sleep(1)
-    if (!isOpen()) throw new JobStateError('JOB_CLOSED', `Cannot take a checkpoint: the job is ${this.#isEnding ? 'about to end' : this.#state}`)
+    if (!isOpen())
+      throw new JobStateError('JOB_CLOSED', `Cannot take a checkpoint: the job is ${this.#isEnding ? 'about to end' : this.#state}`)
     return Promise.race([this.#beginCheckpoint(false), this.#closing.promise.then(() => false)])
   }
 
@@ -112,8 +113,20 @@ export class RunningJob {
     return jobStatus(this.parts, this.#lastCounters, this.#state, this.#durationMs ?? this.parts.clock.monotonic() - this.#startedMs)
   }
 
-  subtaskSnapshot(operator: number, subtask: number, checkpointId: number, sections: Uint8Array<ArrayBuffer>, counters: SubtaskCounters): void {
-    this.parts.checkpoints?.coordinator.subtaskReached(this.parts.outlets[operator]!.node.spec.uid, subtask, checkpointId, sections, counters)
+  subtaskSnapshot(
+    operator: number,
+    subtask: number,
+    checkpointId: number,
+    sections: Uint8Array<ArrayBuffer>,
+    counters: SubtaskCounters,
+  ): void {
+    this.parts.checkpoints?.coordinator.subtaskReached(
+      this.parts.outlets[operator]!.node.spec.uid,
+      subtask,
+      checkpointId,
+      sections,
+      counters,
+    )
   }
 
   fail(error: Error): void {
@@ -146,7 +159,12 @@ export class RunningJob {
       const signal = host.signal
       const progressed = await this.#round(this.#stop === null)
       const nowMs = clock.monotonic()
-      if (this.parts.checkpoints !== null && nowMs >= this.#nextCheckpointMs && this.parts.checkpoints.coordinator.pendingId === null && this.#stop === null) {
+      if (
+        this.parts.checkpoints !== null &&
+        nowMs >= this.#nextCheckpointMs &&
+        this.parts.checkpoints.coordinator.pendingId === null &&
+        this.#stop === null
+      ) {
         this.#nextCheckpointMs = nowMs + this.parts.checkpoints.everyMs
         void this.#beginCheckpoint(false)
       } else if (!progressed) {
@@ -264,7 +282,12 @@ export class RunningJob {
         isWritten = value
       })
       await this.#drainUntil(() => isWritten !== null)
-      if (!isWritten) throw new JobStateError('FINAL_CHECKPOINT_FAILED', 'The last checkpoint could not be written; resume from the one before when the store has room', { retryable: true })
+      if (!isWritten)
+        throw new JobStateError(
+          'FINAL_CHECKPOINT_FAILED',
+          'The last checkpoint could not be written; resume from the one before when the store has room',
+          { retryable: true },
+        )
     }
     for (const { intake } of intakes) intake.finish()
     await this.#drainUntil(() => intakes.every(({ intake }) => intake.isAtRest) && outlets.every(({ outlet }) => outlet.isEnded))

@@ -77,7 +77,7 @@ export function w1Columns(native: Native, rows: number, keyCount: number, disord
     readColumn(`key_${keyCount}_u.bin`, keys)
     // The runtime's event times are whole milliseconds.
     for (let row = 0; row < rows; row++) times[row] = Math.floor(times[row]!)
-    return { times, values, keys }
+    return { times, values, keys: renumbered(keys, keyCount) }
   }
   const prng = new Prng(1)
   for (let row = 0; row < rows; row++) {
@@ -86,5 +86,12 @@ export function w1Columns(native: Native, rows: number, keyCount: number, disord
     values[row] = prng.next() * 100 - 20
     keys[row] = prng.int(keyCount)
   }
-  return { times, values, keys }
+  return { times, values, keys: renumbered(keys, keyCount) }
+}
+
+/** Keys numbered by first appearance, as every reader of the product numbers strings. */
+function renumbered(keys: Uint32Array, keyCount: number): Uint32Array {
+  const codes = new Int32Array(keyCount).fill(-1)
+  let next = 0
+  return keys.map((key) => (codes[key]! >= 0 ? codes[key]! : (codes[key] = next++)))
 }

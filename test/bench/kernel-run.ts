@@ -55,7 +55,8 @@ export class KernelRun {
 
   /** Nanoseconds an event. */
   run(): number {
-    const layout = { ...this.#layout, output: { ...this.#layout.output } }
+    // Input holds all events; output is as small as in a job.
+    const layout = { ...this.#layout, output: { ...this.#layout.output, slotCount: 64 } }
     const memory = createMemory(layout, true)
     formatMemory(memory, layout, 1)
     const kernel = new KernelInstance(module, memory, layout)

@@ -8,7 +8,23 @@
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { boundedOutOfOrderness, count, f64, last, max, mean, pipeline, schema, sliding, start, sum, systemClock, timestamp, tumbling, utf8 } from 'millrace'
+import {
+  boundedOutOfOrderness,
+  count,
+  f64,
+  last,
+  max,
+  mean,
+  pipeline,
+  schema,
+  sliding,
+  start,
+  sum,
+  systemClock,
+  timestamp,
+  tumbling,
+  utf8,
+} from 'millrace'
 import { csvFile, fileCheckpoints, ndjsonFile } from 'millrace/node'
 
 const [directory, format, files, everyMs] = process.argv.slice(2) as [string, string, string, string]
@@ -24,7 +40,11 @@ const perWindow = perDevice
   .lateTo('late')
   .aggregate({ rows: count(), total: sum('value'), newest: last('value') })
   .sink('tumbling')
-const job = perDevice.window(sliding('30s', '10s')).aggregate({ rows: count(), average: mean('value'), most: max('value') }).sink('sliding').and(perWindow)
+const job = perDevice
+  .window(sliding('30s', '10s'))
+  .aggregate({ rows: count(), average: mean('value'), most: max('value') })
+  .sink('sliding')
+  .and(perWindow)
 
 const paths = Array.from({ length: Number(files) }, (_, index) => join(directory, '..', `input-${index}.${format}`))
 const out = (name: string) => ndjsonFile(join(directory, `${name}.ndjson`), { pane: name !== 'late' })
@@ -57,5 +77,11 @@ const watching = (async () => {
 const { recordsIn, filtered, late, deadLetters, windows } = await run.finished
 isOver = true
 await watching
-const counts = windows.map(({ uid, recordsIn: entered, processed, results, lateUpdates }) => ({ uid, entered, processed, results, lateUpdates }))
+const counts = windows.map(({ uid, recordsIn: entered, processed, results, lateUpdates }) => ({
+  uid,
+  entered,
+  processed,
+  results,
+  lateUpdates,
+}))
 say(`ended ${JSON.stringify({ recordsIn, filtered, late, deadLetters, windows: counts })}`)

@@ -3,7 +3,9 @@
 import { expect, test } from 'vitest'
 import { crashes, reportText } from './crash.ts'
 
-test('a process killed at any moment loses nothing that was acknowledged, and its successors write the same files', { timeout: 180_000 }, async () => {
+test('a process killed at any moment loses nothing that was acknowledged, and its successors write the same files', {
+  timeout: 180_000,
+}, async () => {
   const report = await crashes({ runs: 20, seed: 1, records: 60_000 })
   console.log(reportText(report))
   expect(report.violations).toEqual([])

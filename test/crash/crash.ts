@@ -19,7 +19,14 @@ import { systemClock } from '../../runtime/clock.ts'
 import { Prng } from '../support/prng.ts'
 
 /** What a process was doing when it was killed, as far as the parent can see. */
-export const PHASES = ['loading', 'starting', 'before its first checkpoint', 'reading', 'while a checkpoint is written', 'finishing'] as const
+export const PHASES = [
+  'loading',
+  'starting',
+  'before its first checkpoint',
+  'reading',
+  'while a checkpoint is written',
+  'finishing',
+] as const
 export type Phase = (typeof PHASES)[number]
 
 export interface CrashReport {
@@ -99,7 +106,13 @@ async function undisturbed(input: Input): Promise<Wanted> {
   return { files: await results(directory), counts, startMs: life.startMs, runMs: life.ms - life.startMs }
 }
 
-async function scenario(input: Input, wanted: Wanted, prng: Prng, report: CrashReport, onProgress: CrashOptions['onProgress']): Promise<void> {
+async function scenario(
+  input: Input,
+  wanted: Wanted,
+  prng: Prng,
+  report: CrashReport,
+  onProgress: CrashOptions['onProgress'],
+): Promise<void> {
   const name = `scenario-${report.scenarios++}`
   const directory = join(input.root, name)
   await mkdir(directory)
@@ -133,7 +146,12 @@ async function scenario(input: Input, wanted: Wanted, prng: Prng, report: CrashR
 }
 
 /** Runs the child until it ends, or until it is killed with all its threads: so long after the spawn, or after records began to flow. */
-async function live(input: Input, directory: string, everyMs: number, kill: { readonly isFromSpawn: boolean; readonly ms: number } | null): Promise<Life> {
+async function live(
+  input: Input,
+  directory: string,
+  everyMs: number,
+  kill: { readonly isFromSpawn: boolean; readonly ms: number } | null,
+): Promise<Life> {
   const spawnedMs = systemClock.monotonic()
   const spawned: ChildProcess = spawn(process.execPath, [child, directory, input.format, String(input.files), String(everyMs)], {
     detached: true,
@@ -164,14 +182,23 @@ async function live(input: Input, directory: string, everyMs: number, kill: { re
     spawned.on('close', () => resolve())
   })
   ending.abort()
-  return { lines: output.split('\n'), wasKilled: wasKilled && spawned.signalCode === 'SIGKILL', ms: systemClock.monotonic() - spawnedMs, startMs, errors }
+  return {
+    lines: output.split('\n'),
+    wasKilled: wasKilled && spawned.signalCode === 'SIGKILL',
+    ms: systemClock.monotonic() - spawnedMs,
+    startMs,
+    errors,
+  }
 }
 
 async function phaseOf({ lines }: Life, directory: string): Promise<Phase> {
   if (!lines.includes('loaded')) return 'loading'
   if (!lines.includes('started')) return 'starting'
   const state = join(directory, 'state')
-  const work = (await readdir(state)).filter((name) => name.startsWith('work-')).toSorted().at(-1)
+  const work = (await readdir(state))
+    .filter((name) => name.startsWith('work-'))
+    .toSorted()
+    .at(-1)
   const drafts = work === undefined ? [] : await readdir(join(state, work))
   if (lines.includes('read')) return 'finishing'
   if (drafts.length > 0) return 'while a checkpoint is written'
@@ -179,7 +206,10 @@ async function phaseOf({ lines }: Life, directory: string): Promise<Phase> {
 }
 
 /** Why what was acknowledged cannot be recovered; null when it, or something newer, can. */
-async function lostCheckpoint(directory: string, acknowledged: { readonly epoch: number; readonly checkpointId: number }): Promise<string | null> {
+async function lostCheckpoint(
+  directory: string,
+  acknowledged: { readonly epoch: number; readonly checkpointId: number },
+): Promise<string | null> {
   if (acknowledged.epoch === 0) return null
   const reports = await verify(await fileCheckpoints(join(directory, 'state')).inspect())
   const newest = reports[0]
@@ -207,7 +237,10 @@ async function differences(directory: string, wanted: Wanted): Promise<string[]>
     const lines = own.toString().split('\n')
     const wantedLines = bytes.toString().split('\n')
     const at = wantedLines.findIndex((line, index) => lines[index] !== line)
-    different.push(`${name} differs at line ${at + 1}: ${lines[at]}; undisturbed ${wantedLines[at]} (${lines.length} lines, undisturbed ${wantedLines.length})`)
+    different.push(
+      `${name} differs at line ${at + 1}: ${lines[at]}; undisturbed ${wantedLines[at]} ` +
+        `(${lines.length} lines, undisturbed ${wantedLines.length})`,
+    )
   }
   const rest = (await readdir(directory)).filter((name) => name.endsWith('.parts'))
   if (rest.length > 0) different.push(`${rest.join(', ')} were left behind`)
@@ -225,7 +258,14 @@ async function writeInput({ format, files, root }: Input, prng: Prng, records: n
       const device = prng.int(100) === 0 ? '__proto__' : `device-${prng.int(60)}`
       const value = Math.round(prng.next() * 1e6) / 1e3
       lines.push(format === 'csv' ? `${device},${now - lateMs},${value}` : JSON.stringify({ device, at: now - lateMs, value }))
-      if (prng.int(300) === 0) lines.push(prng.pick(format === 'csv' ? ['a,b', 'x,not a time,1', 'x,9e15,2', ',,,,'] : ['{"device":', '{"device":"x","at":"soon"}', '{"device":7,"at":1}', '[]']))
+      if (prng.int(300) === 0)
+        lines.push(
+          prng.pick(
+            format === 'csv'
+              ? ['a,b', 'x,not a time,1', 'x,9e15,2', ',,,,']
+              : ['{"device":', '{"device":"x","at":"soon"}', '{"device":7,"at":1}', '[]'],
+          ),
+        )
     }
     await writeFile(join(root, `input-${file}.${format}`), `${lines.join('\n')}\n`)
   }
@@ -234,5 +274,10 @@ async function writeInput({ format, files, root }: Input, prng: Prng, records: n
 /** The report as text; its last line is `N runs, N violations`. */
 export function reportText({ kills, ends, scenarios, phases, violations }: CrashReport): string {
   const histogram = PHASES.map((phase) => `${String(phases.get(phase) ?? 0).padStart(8)}  killed ${phase}`)
-  return [...violations, ...histogram, `${scenarios} scenarios, ${ends} brought to their end`, `${kills} runs, ${violations.length} violations`].join('\n')
+  return [
+    ...violations,
+    ...histogram,
+    `${scenarios} scenarios, ${ends} brought to their end`,
+    `${kills} runs, ${violations.length} violations`,
+  ].join('\n')
 }

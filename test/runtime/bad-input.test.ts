@@ -53,7 +53,13 @@ interface Outcome {
 async function outcome(source: Source, job: Job = simple, options: Partial<StartOptions> = {}): Promise<Outcome> {
   const letters: DeadLetter[] = []
   const out = collectSink()
-  const run = await start(job, { host: 'inline', ...options, sources: { in: source }, sinks: { out }, onDeadLetter: (letter) => void letters.push(letter) } as StartOptions)
+  const run = await start(job, {
+    host: 'inline',
+    ...options,
+    sources: { in: source },
+    sinks: { out },
+    onDeadLetter: (letter) => void letters.push(letter),
+  } as StartOptions)
   const status = await run.finished
   const { recordsIn, late, filtered, deadLetters, windows } = status
   expect(windows[0]!.processed + late + filtered + deadLetters).toBe(recordsIn)
@@ -93,13 +99,20 @@ test.each([
 })
 
 test('NDJSON: a missing column is null, one more is ignored', async () => {
-  const { letters, rows } = await outcome(ndjsonFile(await file('in.ndjson', '{"t":1000}\n{"k":"a","t":1000,"v":3,"other":{"deep":[1]}}\n')))
+  const { letters, rows } = await outcome(
+    ndjsonFile(await file('in.ndjson', '{"t":1000}\n{"k":"a","t":1000,"v":3,"other":{"deep":[1]}}\n')),
+  )
   expect(letters).toEqual([])
-  expect(rows).toMatchObject([{ k: null, rows: 1, most: null }, { k: 'a', rows: 1, most: 3 }])
+  expect(rows).toMatchObject([
+    { k: null, rows: 1, most: null },
+    { k: 'a', rows: 1, most: 3 },
+  ])
 })
 
 test('CSV: a record with too few or too many fields is a dead letter', async () => {
-  const { letters, rows } = await outcome(csvFile(await file('in.csv', 'k,t,v,n,ok\na,1000,1,1,true\na,1000\na,1000,1,1,true,9\na,1000,2,1,false\n')))
+  const { letters, rows } = await outcome(
+    csvFile(await file('in.csv', 'k,t,v,n,ok\na,1000,1,1,true\na,1000\na,1000,1,1,true,9\na,1000,2,1,false\n')),
+  )
   expect(letters).toHaveLength(2)
   expect(rows).toMatchObject([{ rows: 2, most: 2 }])
 })
@@ -120,13 +133,26 @@ test.each([
   ['just beyond the largest', 8.64e15 + 2],
   ['just beyond the smallest', -8.64e15 - 2],
 ])('event time %s is a dead letter TIMESTAMP_INVALID', async (_, t) => {
-  const { letters, status } = await outcome(rowsSource([{ k: 'a', t: 1_000 }, { k: 'a', t }, { k: 'a', t: 2_000 }]))
+  const { letters, status } = await outcome(
+    rowsSource([
+      { k: 'a', t: 1_000 },
+      { k: 'a', t },
+      { k: 'a', t: 2_000 },
+    ]),
+  )
   expect(codes(letters)).toEqual(['TIMESTAMP_INVALID'])
   expect(status.recordsIn).toBe(3)
 })
 
 test('the largest and smallest event times are records, and fractions are floored', async () => {
-  const { rows, letters } = await outcome(rowsSource([{ k: 'a', t: -8.64e15 }, { k: 'a', t: -0.5 }, { k: 'a', t: 9_999.999 }, { k: 'a', t: 8.64e15 }]))
+  const { rows, letters } = await outcome(
+    rowsSource([
+      { k: 'a', t: -8.64e15 },
+      { k: 'a', t: -0.5 },
+      { k: 'a', t: 9_999.999 },
+      { k: 'a', t: 8.64e15 },
+    ]),
+  )
   expect(letters).toEqual([])
   expect(rows.map((row) => row['windowStart'])).toEqual([-8.64e15, -10_000, 0, 8.64e15])
 })
@@ -158,10 +184,16 @@ test('__proto__ and constructor are keys and columns like others, and leave no t
     .window(tumbling('10s'))
     .aggregate({ toString: max('constructor'), rows: count() })
     .sink('out')
-  const lines = ['__proto__', 'constructor', 'hasOwnProperty'].map((key, index) => `{"__proto__":${JSON.stringify(key)},"constructor":${index},"t":1}`)
+  const lines = ['__proto__', 'constructor', 'hasOwnProperty'].map(
+    (key, index) => `{"__proto__":${JSON.stringify(key)},"constructor":${index},"t":1}`,
+  )
   const { rows, letters } = await outcome(ndjsonFile(await file('in.ndjson', `${lines.join('\n')}\n`)), named)
   expect(letters).toEqual([])
-  expect(rows.map((row) => [Object.getOwnPropertyDescriptor(row, '__proto__')?.value, row['toString']])).toEqual([['__proto__', 0], ['constructor', 1], ['hasOwnProperty', 2]])
+  expect(rows.map((row) => [Object.getOwnPropertyDescriptor(row, '__proto__')?.value, row['toString']])).toEqual([
+    ['__proto__', 0],
+    ['constructor', 1],
+    ['hasOwnProperty', 2],
+  ])
   expect(({} as Record<string, unknown>)['rows']).toBeUndefined()
 })
 
@@ -184,7 +216,10 @@ test('functions that throw and getters that throw make dead letters with the rea
       throw new Error('a trap')
     },
   }
-  const { letters, status, rows } = await outcome(rowsSource([{ k: 'a', t: 1 }, { k: 'throw', t: 1 }, { k: 'filter', t: 1 }, { k: 'nothing', t: 1 }, trap]), withFunction)
+  const { letters, status, rows } = await outcome(
+    rowsSource([{ k: 'a', t: 1 }, { k: 'throw', t: 1 }, { k: 'filter', t: 1 }, { k: 'nothing', t: 1 }, trap]),
+    withFunction,
+  )
   expect(codes(letters).toSorted()).toEqual(['FIELD_THROWS', 'FUNCTION_RESULT', 'FUNCTION_THREW'])
   expect(letters.map(({ reason }) => reason).join()).toMatch(/not this one[\s\S]*a trap|a trap[\s\S]*not this one/)
   expect(status).toMatchObject({ recordsIn: 5, filtered: 1, deadLetters: 3 })
@@ -218,8 +253,8 @@ test.each<[string, Partial<Record<keyof StartOptions, unknown>>, string]>([
 
 const rows = Array.from({ length: 3_000 }, (_, index) => ({ k: `k${index % 5}`, t: index * 40, v: index }))
 
-/** Rows of which the last part comes slowly, so that there is time for several checkpoints. */
-function slowRows(): Source {
+/** Rows that come so many at a time with a pause between, from the middle on: so there is time for several checkpoints. */
+function slowRows(atATime = 1): Source {
   const source = rowsSource(rows)
   return {
     ...source,
@@ -228,7 +263,14 @@ function slowRows(): Source {
         ...split,
         async open(position) {
           const reader = await split.open(position)
-          return { ...reader, read: (builder, rowsMax) => systemClock.sleep(1).then(() => reader.read(builder, Math.min(rowsMax, 100))) }
+          return {
+            ...reader,
+            read(builder, rowsMax) {
+              const rest = 1_500 - Number(reader.position()['row'])
+              if (rest > 0) return reader.read(builder, Math.min(rowsMax, rest))
+              return systemClock.sleep(2).then(() => reader.read(builder, Math.min(rowsMax, atATime)))
+            },
+          }
         },
       })),
   }
@@ -236,21 +278,41 @@ function slowRows(): Source {
 
 /** A directory with several checkpoints of a job that was stopped in the middle. */
 async function stopped(path: string): Promise<void> {
-  const run = await start(simple, { host: 'inline', sources: { in: slowRows() }, sinks: { out: collectSink() }, checkpoints: { store: fileCheckpoints(path), every: '1h' } })
+  const run = await start(simple, {
+    host: 'inline',
+    sources: { in: slowRows() },
+    sinks: { out: collectSink() },
+    checkpoints: { store: fileCheckpoints(path), every: '1h' },
+  })
   for (let index = 0; index < 3; index++) expect(await run.checkpoint()).toBe(true)
   expect((await run.stop()).state).toBe('stopped')
 }
 
 const resumed = (path: string, job: Job = simple, more: Partial<StartOptions> = {}) =>
-  start(job, { host: 'inline', ...more, sources: { in: rowsSource(rows) }, sinks: { out: collectSink() }, checkpoints: { store: fileCheckpoints(path), resume: 'always' } } as StartOptions)
+  start(job, {
+    host: 'inline',
+    ...more,
+    sources: { in: rowsSource(rows) },
+    sinks: { out: collectSink() },
+    checkpoints: { store: fileCheckpoints(path), resume: 'always' },
+  } as StartOptions)
 
 test('a checkpoint of another plan, of other key groups, or of another job is refused, and the directory stays usable', async () => {
   const path = directory()
   await stopped(path)
   const build = (name: string, size: '10s' | '20s') =>
-    pipeline(name).source('in', schema(columns)).eventTime('t', boundedOutOfOrderness('1s')).keyBy('k').window(tumbling(size)).aggregate({ rows: count(), most: max('v') }).sink('out')
+    pipeline(name)
+      .source('in', schema(columns))
+      .eventTime('t', boundedOutOfOrderness('1s'))
+      .keyBy('k')
+      .window(tumbling(size))
+      .aggregate({ rows: count(), most: max('v') })
+      .sink('out')
   await expect(resumed(path, build('bad-input', '20s'))).rejects.toMatchObject({ code: 'PLAN_MISMATCH' })
-  await expect(resumed(path, simple, { keyGroupCount: 64 })).rejects.toMatchObject({ code: 'KEY_GROUP_COUNT_MISMATCH', details: { found: 128, wanted: 64 } })
+  await expect(resumed(path, simple, { keyGroupCount: 64 })).rejects.toMatchObject({
+    code: 'KEY_GROUP_COUNT_MISMATCH',
+    details: { found: 128, wanted: 64 },
+  })
   await expect(resumed(path, build('other', '10s'))).rejects.toMatchObject({ code: 'STATE_FOREIGN' })
   const status = await (await resumed(path)).finished
   expect(status).toMatchObject({ state: 'ended', recordsIn: rows.length })
@@ -258,7 +320,7 @@ test('a checkpoint of another plan, of other key groups, or of another job is re
 
 test('a second start on the directory of a running job is refused, and the first goes on', async () => {
   const path = directory()
-  const options = { host: 'inline', sources: { in: slowRows() }, sinks: { out: collectSink() } } as const
+  const options = { host: 'inline', sources: { in: slowRows(50) }, sinks: { out: collectSink() } } as const
   const first = await start(simple, { ...options, checkpoints: { store: fileCheckpoints(path), every: '5ms' } })
   await expect(start(simple, { ...options, checkpoints: { store: fileCheckpoints(path) } })).rejects.toMatchObject({ code: 'JOB_LOCKED' })
   expect(await first.finished).toMatchObject({ state: 'ended', recordsIn: rows.length })
@@ -266,7 +328,10 @@ test('a second start on the directory of a running job is refused, and the first
 
 async function filesOf(path: string, folder: string): Promise<string[]> {
   const names = await readdir(join(path, folder), { recursive: true, withFileTypes: true })
-  return names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).toSorted()
+  return names
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
 }
 
 test('every damage to the newest manifest leads to the checkpoint before, with a warning, and to right results', async () => {
@@ -325,9 +390,17 @@ test.each([
   ['forbidden', 'EACCES', 'STORE_UNAVAILABLE'],
 ])('a %s directory is refused at start', async (_, errno, code) => {
   const fails = () => Promise.reject(Object.assign(new Error(`${errno}: as injected`), { code: errno }))
-  const fs = { ...nodeFileSystem, makeDirectories: fails, makeDirectory: fails, open: fails, openExclusive: fails } as unknown as typeof nodeFileSystem
+  const fs = {
+    ...nodeFileSystem,
+    makeDirectories: fails,
+    makeDirectory: fails,
+    open: fails,
+    openExclusive: fails,
+  } as unknown as typeof nodeFileSystem
   const store = new DiskStore(directory(), {}, { fs, processes: nodeProcessTable, clock: systemClock })
-  await expect(start(simple, { host: 'inline', sources: { in: rowsSource(rows) }, sinks: { out: collectSink() }, checkpoints: { store } })).rejects.toMatchObject({ code })
+  await expect(
+    start(simple, { host: 'inline', sources: { in: rowsSource(rows) }, sinks: { out: collectSink() }, checkpoints: { store } }),
+  ).rejects.toMatchObject({ code })
 })
 
 test('a store that is full is tolerated for a while; then the job stops, with the last checkpoint whole', async () => {
@@ -348,7 +421,13 @@ test('a store that is full is tolerated for a while; then the job stops, with th
     },
   }
   const out = collectSink()
-  const run = await start(simple, { host: 'inline', batchRows: 100, sources: { in: slowRows() }, sinks: { out }, checkpoints: { store, every: '1h', tolerableFailures: 2 } })
+  const run = await start(simple, {
+    host: 'inline',
+    batchRows: 100,
+    sources: { in: slowRows() },
+    sinks: { out },
+    checkpoints: { store, every: '1h', tolerableFailures: 2 },
+  })
   expect(await run.checkpoint()).toBe(true)
   isFull = true
   expect(await run.checkpoint()).toBe(false)
@@ -360,18 +439,37 @@ test('a store that is full is tolerated for a while; then the job stops, with th
   await expect(run.finished).rejects.toMatchObject({ code: 'STORE_FULL' })
   expect((await verify(await inner.inspect())).map(({ problem }) => problem)).toEqual([null, null])
   isFull = false
-  const again = await start(simple, { host: 'inline', sources: { in: rowsSource(rows) }, sinks: { out }, checkpoints: { store, resume: 'always' } })
+  const again = await start(simple, {
+    host: 'inline',
+    sources: { in: rowsSource(rows) },
+    sinks: { out },
+    checkpoints: { store, resume: 'always' },
+  })
   expect(await again.finished).toMatchObject({ state: 'ended', recordsIn: rows.length })
   const alone = collectSink()
   await (await start(simple, { host: 'inline', sources: { in: rowsSource(rows) }, sinks: { out: alone } })).finished
-  expect(createHash('sha256').update(JSON.stringify(out.rows)).digest('hex')).toBe(createHash('sha256').update(JSON.stringify(alone.rows)).digest('hex'))
+  expect(createHash('sha256').update(JSON.stringify(out.rows)).digest('hex')).toBe(
+    createHash('sha256').update(JSON.stringify(alone.rows)).digest('hex'),
+  )
 })
 
 test('a source that is shorter than the checkpoint is refused as SOURCE_REWIND', async () => {
   const path = directory()
   const input = await file('in.ndjson', rows.map((row) => JSON.stringify(row)).join('\n'))
-  const first = await start(simple, { host: 'inline', sources: { in: ndjsonFile(input) }, sinks: { out: collectSink() }, checkpoints: { store: fileCheckpoints(path) } })
+  const first = await start(simple, {
+    host: 'inline',
+    sources: { in: ndjsonFile(input) },
+    sinks: { out: collectSink() },
+    checkpoints: { store: fileCheckpoints(path) },
+  })
   await first.finished
   await truncate(input, 100)
-  await expect(start(simple, { host: 'inline', sources: { in: ndjsonFile(input) }, sinks: { out: collectSink() }, checkpoints: { store: fileCheckpoints(path) } })).rejects.toMatchObject({ code: 'SOURCE_REWIND' })
+  await expect(
+    start(simple, {
+      host: 'inline',
+      sources: { in: ndjsonFile(input) },
+      sinks: { out: collectSink() },
+      checkpoints: { store: fileCheckpoints(path) },
+    }),
+  ).rejects.toMatchObject({ code: 'SOURCE_REWIND' })
 })

@@ -15,7 +15,12 @@ import { Prng } from '../support/prng.ts'
 
 const columns = schema({ t: timestamp(), k: utf8(), v: f64() })
 const plan = loadPlan(
-  planOf({ schema: { t: 'timestamp', k: 'utf8', v: 'f64' }, time: 't', delayMs: 0, windows: [{ name: 'w', keys: ['k'], sizeMs: 10, aggregates: { total: { fn: 'sum', column: 'v' } } }] }),
+  planOf({
+    schema: { t: 'timestamp', k: 'utf8', v: 'f64' },
+    time: 't',
+    delayMs: 0,
+    windows: [{ name: 'w', keys: ['k'], sizeMs: 10, aggregates: { total: { fn: 'sum', column: 'v' } } }],
+  }),
 )
 const window = plan.operators.find((spec): spec is WindowSpec => spec.op === 'window')!
 const layout = subtaskLayout({ window, schema: columns, keyColumns: ['k'], batchRowsMax: 8, slotCount: 2, memoryBytesMax: 1 << 24 })
@@ -30,7 +35,12 @@ function setUp(parallelism: number) {
   let rings = 0
   const memories = Array.from({ length: parallelism }, () => createMemory(layout, false))
   for (const memory of memories) formatMemory(memory, layout, 7)
-  const exchange = new Exchange(layout, memories.map((memory) => ({ memory, ring: () => void rings++ })), 16, 7)
+  const exchange = new Exchange(
+    layout,
+    memories.map((memory) => ({ memory, ring: () => void rings++ })),
+    16,
+    7,
+  )
   const consumers = memories.map((memory) => new RingConsumer(memory, layout.input))
   const reads = memories.map((): Read => ({ texts: [], marks: [], keysOfRows: [] }))
   /** Takes at most one slot of a subtask. */
@@ -46,7 +56,11 @@ function setUp(parallelism: number) {
         let at = slot + L.SLOT_HEADER_BYTES
         for (let entry = 0; entry < rowCount; entry++) {
           const length = view.getInt32(at + L.ENTRY_BYTE_LENGTH_OFFSET, true)
-          read.texts[view.getUint32(at + L.ENTRY_CODE_OFFSET, true)] = Buffer.from(view.buffer, at + L.ENTRY_BYTES_OFFSET, length).toString()
+          read.texts[view.getUint32(at + L.ENTRY_CODE_OFFSET, true)] = Buffer.from(
+            view.buffer,
+            at + L.ENTRY_BYTES_OFFSET,
+            length,
+          ).toString()
           at += L.entryBytes(length)
         }
         break
@@ -98,7 +112,10 @@ test('every ring carries the same marks, each after exactly the rows before it, 
     for (let chunk = 0; chunk < 20; chunk++) {
       const keys = Array.from({ length: prng.int(9) }, () => (prng.int(10) === 0 ? null : `key ${prng.int(30)}`))
       sent.push(...keys.map(String))
-      exchange.offer(batchOf(keys, dictionary), Float64Array.from(keys, (_, index) => index))
+      exchange.offer(
+        batchOf(keys, dictionary),
+        Float64Array.from(keys, (_, index) => index),
+      )
       if (prng.int(2) === 0) {
         exchange.watermark(chunk)
         marksOf.push(`watermark ${chunk} after ${sent.length}`)

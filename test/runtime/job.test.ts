@@ -85,7 +85,13 @@ for (const host of ['inline', 'workers'] as const) {
 
   test(`${host}: a checkpoint on demand is complete when it says so`, async () => {
     const store = memoryCheckpoints()
-    const run = await start(job, { host, sources: { in: gated((row) => (row > 100 ? systemClock.sleep(2) : null)) }, sinks: { out: collectSink() }, batchRows: 64, checkpoints: { store, every: '1h' } })
+    const run = await start(job, {
+      host,
+      sources: { in: gated((row) => (row > 100 ? systemClock.sleep(2) : null)) },
+      sinks: { out: collectSink() },
+      batchRows: 64,
+      checkpoints: { store, every: '1h' },
+    })
     expect(await run.checkpoint()).toBe(true)
     expect(await (await store.inspect()).generations()).toHaveLength(1)
     await run.stop()
@@ -93,12 +99,21 @@ for (const host of ['inline', 'workers'] as const) {
 
   test(`${host}: whoever asks for status or a checkpoint while the job ends gets an answer`, async () => {
     for (let attempt = 0; attempt < 5; attempt++) {
-      const run = await start(job, { host, parallelism: 2, sources: { in: rowsSource(rows) }, sinks: { out: collectSink() }, checkpoints: { store: memoryCheckpoints(), every: '2ms' } })
+      const run = await start(job, {
+        host,
+        parallelism: 2,
+        sources: { in: rowsSource(rows) },
+        sinks: { out: collectSink() },
+        checkpoints: { store: memoryCheckpoints(), every: '2ms' },
+      })
       let isOver = false
       const asking = (async () => {
         const answers: Promise<unknown>[] = []
         while (!isOver) {
-          answers.push(run.status(), run.checkpoint().catch((error: unknown) => expect(error).toMatchObject({ code: 'JOB_CLOSED' })))
+          answers.push(
+            run.status(),
+            run.checkpoint().catch((error: unknown) => expect(error).toMatchObject({ code: 'JOB_CLOSED' })),
+          )
           await turn()
         }
         return Promise.all(answers)
@@ -111,7 +126,12 @@ for (const host of ['inline', 'workers'] as const) {
 
   test(`${host}: a sink that fails fails the job, with the sink's error as cause, and every question is answered`, async () => {
     for (const way of ['write', 'later', 'prepare', 'commit', 'finish'] as const) {
-      const run = await start(job, { host, sources: { in: rowsSource(rows) }, sinks: { out: failingSink(way) }, checkpoints: { store: memoryCheckpoints(), every: '1ms' } })
+      const run = await start(job, {
+        host,
+        sources: { in: rowsSource(rows) },
+        sinks: { out: failingSink(way) },
+        checkpoints: { store: memoryCheckpoints(), every: '1ms' },
+      })
       const status = run.status()
       const checkpoint = run.checkpoint().catch(() => false)
       await expect(run.finished, way).rejects.toMatchObject({ code: 'SINK_FAILED', cause: { message: `broken in ${way}` } })
@@ -129,7 +149,9 @@ for (const host of ['inline', 'workers'] as const) {
     const thrown = gated(() => {
       throw new TypeError('thrown at once')
     })
-    await expect((await start(job, { host, sources: { in: thrown }, sinks: { out: collectSink() } })).finished).rejects.toMatchObject({ code: 'SOURCE_FAILED' })
+    await expect((await start(job, { host, sources: { in: thrown }, sinks: { out: collectSink() } })).finished).rejects.toMatchObject({
+      code: 'SOURCE_FAILED',
+    })
   })
 }
 
@@ -197,10 +219,19 @@ test('a worker that is lost while the sources are opened fails the job', async (
 
 test('a second start on a store fences the first', async () => {
   const store = memoryCheckpoints()
-  const endless = gated(() => systemClock.sleep(2), generatedSource(1e9, (builder, from, number) => {
-    for (let row = from; row < from + Math.min(number, 10); row++) builder.appendRow({ k: 'k', t: row, v: 0 }, '')
-  }))
-  const options = { host: 'inline', batchRows: 10, sources: { in: endless }, sinks: { out: callbackSink(() => {}) }, checkpoints: { store, every: '5ms' } } as const
+  const endless = gated(
+    () => systemClock.sleep(2),
+    generatedSource(1e9, (builder, from, number) => {
+      for (let row = from; row < from + Math.min(number, 10); row++) builder.appendRow({ k: 'k', t: row, v: 0 }, '')
+    }),
+  )
+  const options = {
+    host: 'inline',
+    batchRows: 10,
+    sources: { in: endless },
+    sinks: { out: callbackSink(() => {}) },
+    checkpoints: { store, every: '5ms' },
+  } as const
   const first = await start(job, options)
   const second = await start(job, options)
   await expect(first.finished).rejects.toMatchObject({ code: 'JOB_FENCED' })
@@ -277,13 +308,29 @@ test('late rows carry their texts when no key is a text', async () => {
     .aggregate({ n: count() })
     .sink('out')
   const late = collectSink()
-  const run = await start(lateJob, { host: 'inline', sources: { in: rowsSource([{ k: 1, t: 100, text: 'first' }, { k: 1, t: 5, text: 'é😀' }, { k: 2, t: 1, text: null }]) }, sinks: { out: collectSink(), late } })
+  const run = await start(lateJob, {
+    host: 'inline',
+    sources: {
+      in: rowsSource([
+        { k: 1, t: 100, text: 'first' },
+        { k: 1, t: 5, text: 'é😀' },
+        { k: 2, t: 1, text: null },
+      ]),
+    },
+    sinks: { out: collectSink(), late },
+  })
   await run.finished
   expect(late.rows.map((row) => row['text'])).toEqual(['é😀', null])
 })
 
 test('in which pieces two splits are read decides nothing', async () => {
-  const splitRows = [0, 1].map((split) => Array.from({ length: 300 }, (_, index) => ({ k: `k${index % 3}`, t: index * 5 - ((index * 7919 + split) % 60), v: split * 1_000 + index })))
+  const splitRows = [0, 1].map((split) =>
+    Array.from({ length: 300 }, (_, index) => ({
+      k: `k${index % 3}`,
+      t: index * 5 - ((index * 7919 + split) % 60),
+      v: split * 1_000 + index,
+    })),
+  )
   const runs: string[] = []
   for (const piece of [1, 3, 7, 100_000]) {
     const sources = splitRows.map((list) => rowsSource(list))
@@ -304,7 +351,8 @@ test('in which pieces two splits are read decides nothing', async () => {
         ),
     }
     const out = collectSink()
-    const status = await (await start(job, { host: 'inline', batchRows: piece === 3 ? 5 : 64, sources: { in: source }, sinks: { out } })).finished
+    const status = await (await start(job, { host: 'inline', batchRows: piece === 3 ? 5 : 64, sources: { in: source }, sinks: { out } }))
+      .finished
     runs.push(JSON.stringify([out.rows, status.late]))
   }
   expect(new Set(runs).size).toBe(1)

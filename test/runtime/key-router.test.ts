@@ -14,7 +14,13 @@ function batchOf(rows: readonly object[], dictionary = new Dictionary()) {
 }
 
 test('every key group belongs to one subtask, in contiguous ranges that differ by at most one', () => {
-  for (const [groups, parallelism] of [[128, 1], [128, 3], [7, 7], [100, 16], [32_768, 255]] as const) {
+  for (const [groups, parallelism] of [
+    [128, 1],
+    [128, 3],
+    [7, 7],
+    [100, 16],
+    [32_768, 255],
+  ] as const) {
     const owners = Array.from({ length: groups }, (_, group) => subtaskOfKeyGroup(group, groups, parallelism))
     expect(owners).toEqual(owners.toSorted((a, b) => a - b))
     const sizes = Array.from({ length: parallelism }, (_, subtask) => owners.filter((owner) => owner === subtask).length)

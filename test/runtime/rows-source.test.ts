@@ -9,7 +9,10 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 const columns = schema({ k: utf8(), v: f64() })
 const rows = Array.from({ length: 10 }, (_, index) => ({ k: `k${index % 3}`, v: index }))
 
-async function reader(source: Source, position: Parameters<Awaited<ReturnType<Source['splits']>>[number]['open']>[0] = null): Promise<SplitReader> {
+async function reader(
+  source: Source,
+  position: Parameters<Awaited<ReturnType<Source['splits']>>[number]['open']>[0] = null,
+): Promise<SplitReader> {
   const [split] = await source.splits({ name: 'in', schema: columns, clock: new VirtualClock() })
   return split!.open(position)
 }
@@ -29,8 +32,15 @@ async function readAll(from: SplitReader, rowsMax: number): Promise<unknown[]> {
 }
 
 test('a source opened at a position yields exactly the rows that followed it', async () => {
-  const dictionary = dictionaryColumn(Uint32Array.from(rows, (row) => Number(row.k[1])), ['k0', 'k1', 'k2'])
-  for (const source of [rowsSource(rows), columnsSource({ k: dictionary, v: Float64Array.from(rows, (row) => row.v) }), columnsSource({ k: rows.map(({ k }) => k), v: rows.map(({ v }) => v) })]) {
+  const dictionary = dictionaryColumn(
+    Uint32Array.from(rows, (row) => Number(row.k[1])),
+    ['k0', 'k1', 'k2'],
+  )
+  for (const source of [
+    rowsSource(rows),
+    columnsSource({ k: dictionary, v: Float64Array.from(rows, (row) => row.v) }),
+    columnsSource({ k: rows.map(({ k }) => k), v: rows.map(({ v }) => v) }),
+  ]) {
     for (let cut = 0; cut <= rows.length; cut++) {
       const first = await reader(source)
       const builder = new BatchBuilder(columns, 16, new Dictionary())
@@ -48,7 +58,9 @@ test('a position behind the end is refused as a rewind that cannot be', async ()
 test('columns of different lengths, and columns that are not given, are refused', async () => {
   expect(() => columnsSource({ k: ['a'], v: [1, 2] })).toThrow(expect.objectContaining({ code: 'COLUMN_LENGTH' }) as Error)
   const from = await reader(columnsSource({ v: [1] }))
-  expect(() => from.read(new BatchBuilder(columns, 16, new Dictionary()), 1)).toThrow(expect.objectContaining({ code: 'COLUMN_UNKNOWN' }) as Error)
+  expect(() => from.read(new BatchBuilder(columns, 16, new Dictionary()), 1)).toThrow(
+    expect.objectContaining({ code: 'COLUMN_UNKNOWN' }) as Error,
+  )
 })
 
 test('an iterable that pauses is idle, goes on, and ends', async () => {
@@ -70,5 +82,8 @@ test('an iterable that throws ends in SOURCE_FAILED with its cause', async () =>
     yield rows[0]!
     throw new RangeError('no more')
   }
-  await expect(async () => readAll(await reader(iterableSource(broken())), 4)).rejects.toMatchObject({ code: 'SOURCE_FAILED', cause: { message: 'no more' } })
+  await expect(async () => readAll(await reader(iterableSource(broken())), 4)).rejects.toMatchObject({
+    code: 'SOURCE_FAILED',
+    cause: { message: 'no more' },
+  })
 })

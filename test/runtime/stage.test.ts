@@ -33,12 +33,21 @@ test('every row leaves a stage, is counted as filtered, or becomes a dead letter
       .sink('out')
     const letters: DeadLetter[] = []
     const out = collectSink()
-    const options = { host: 'inline', batchRows: prng.pick([1, 7, 64]), sources: { in: rowsSource(rows) }, sinks: { out }, onDeadLetter: (letter: DeadLetter) => void letters.push(letter) } as const
+    const options = {
+      host: 'inline',
+      batchRows: prng.pick([1, 7, 64]),
+      sources: { in: rowsSource(rows) },
+      sinks: { out },
+      onDeadLetter: (letter: DeadLetter) => void letters.push(letter),
+    } as const
     const { recordsIn, filtered, deadLetters } = await (await start(job, options)).finished
     const passed = rows.filter(({ v }) => v !== null && v > 3)
     const timed = passed.filter(({ t }) => t !== null && Math.abs(Math.floor(t)) <= 8.64e15)
     const wanted = timed.filter(({ k }) => k === 'a' || k === null)
-    expect(out.rows.map(({ k, v, twice }) => [k, v, twice]), `seed ${seed}`).toEqual(wanted.map(({ k, v }) => [k, v, v! * 2]))
+    expect(
+      out.rows.map(({ k, v, twice }) => [k, v, twice]),
+      `seed ${seed}`,
+    ).toEqual(wanted.map(({ k, v }) => [k, v, v! * 2]))
     expect(recordsIn).toBe(rows.length)
     expect(deadLetters).toBe(letters.length)
     expect(deadLetters).toBe(passed.length - timed.length + timed.filter(({ k }) => k === 'throw').length)
@@ -47,7 +56,10 @@ test('every row leaves a stage, is counted as filtered, or becomes a dead letter
 })
 
 test('a filter of nothing passes the batch on, a filter of everything passes none', async () => {
-  for (const [bound, wanted] of [[-1, 100], [1_000, 0]] as const) {
+  for (const [bound, wanted] of [
+    [-1, 100],
+    [1_000, 0],
+  ] as const) {
     const job = pipeline('bounds').source('in', columns).filter(col('v').gt(bound)).sink('out')
     const out = collectSink()
     const rows = Array.from({ length: 100 }, (_, v) => ({ k: 'a', t: v, v }))
@@ -57,7 +69,10 @@ test('a filter of nothing passes the batch on, a filter of everything passes non
 })
 
 test('texts that a map makes go on as keys like those of the source', async () => {
-  const job = pipeline('mapped').source('in', columns).map((row) => ({ k: `${row.k}!`, t: row.t, v: row.v }), columns).sink('out')
+  const job = pipeline('mapped')
+    .source('in', columns)
+    .map((row) => ({ k: `${row.k}!`, t: row.t, v: row.v }), columns)
+    .sink('out')
   const out = collectSink()
   const rows = Array.from({ length: 50 }, (_, v) => ({ k: `k${v % 3}`, t: v, v }))
   await (await start(job, { host: 'inline', batchRows: 7, sources: { in: rowsSource(rows) }, sinks: { out } })).finished

@@ -3,7 +3,11 @@ import { combinedWatermark, type SplitTime, splitWatermark } from '../../runtime
 import { Prng } from '../support/prng.ts'
 
 const bounded = (delayMs: number) => ({ kind: 'boundedOutOfOrderness', delayMs, everyRecords: 1 }) as const
-const split = (maxMs: number, state: 'active' | 'idle' | 'ended' = 'active'): SplitTime => ({ maxMs, isIdle: state === 'idle', isEnded: state === 'ended' })
+const split = (maxMs: number, state: 'active' | 'idle' | 'ended' = 'active'): SplitTime => ({
+  maxMs,
+  isIdle: state === 'idle',
+  isEnded: state === 'ended',
+})
 const NONE = Number.NEGATIVE_INFINITY
 
 test('disorder bounded by d gives the largest time less d less 1', () => {

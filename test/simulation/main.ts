@@ -25,9 +25,15 @@ for (let seed = first; seed < first + seedCount; seed++) {
   for (const [situation, count] of result.seen) seen.set(situation, (seen.get(situation) ?? 0) + count)
   if (result.violations.length > 0) {
     failed.push(seed)
-    console.log(`seed ${seed} (${result.lives} lives, trace ${result.traceHash}): ${result.violations.slice(0, 3).join('\n  ')}\n  replay: npm run simulate -- --seed ${seed}`)
+    console.log(
+      `seed ${seed} (${result.lives} lives, trace ${result.traceHash}): ${result.violations.slice(0, 3).join('\n  ')}\n` +
+        `  replay: npm run simulate -- --seed ${seed}`,
+    )
   } else if (only >= 0) console.log(`seed ${seed}: ${result.lives} lives, trace ${result.traceHash}`)
-  if ((seed - first + 1) % 1_000 === 0) console.log(`${seed - first + 1} seeds, ${lives} lives, ${failed.length} failed, ${Math.round((performance.now() - begunMs) / 1_000)} s`)
+  if ((seed - first + 1) % 1_000 === 0)
+    console.log(
+      `${seed - first + 1} seeds, ${lives} lives, ${failed.length} failed, ${Math.round((performance.now() - begunMs) / 1_000)} s`,
+    )
 }
 console.log(SITUATIONS.map((situation) => `${String(seen.get(situation) ?? 0).padStart(9)}  ${situation}`).join('\n'))
 console.log(`${seedCount} seeds, ${lives} lives, ${failed.length} failed, ${((performance.now() - begunMs) / 1_000).toFixed(1)} s`)

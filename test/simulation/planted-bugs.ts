@@ -30,8 +30,15 @@ export interface PlantedBug {
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
-  { name: 'the sink commits what it prepares, before the manifest', sink: writerBug((writer) => ({ prepare: (id) => writer.prepare(id).then((state) => writer.commit(id).then(() => state)) })) },
-  { name: 'the sink commits every write at once', sink: (sink, disk) => writerBug(() => ({ write: (batch) => void disk.parts.push({ lines: linesOf(batch), isCommitted: true }) }))(sink, disk) },
+  {
+    name: 'the sink commits what it prepares, before the manifest',
+    sink: writerBug((writer) => ({ prepare: (id) => writer.prepare(id).then((state) => writer.commit(id).then(() => state)) })),
+  },
+  {
+    name: 'the sink commits every write at once',
+    sink: (sink, disk) =>
+      writerBug(() => ({ write: (batch) => void disk.parts.push({ lines: linesOf(batch), isCommitted: true }) }))(sink, disk),
+  },
   {
     name: 'a recovered sink transaction is dropped',
     sink: (sink, disk) => ({
@@ -42,7 +49,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     }),
   },
-  { name: 'a recovered sink is opened as if it were new', sink: (sink) => ({ ...sink, open: (context) => sink.open({ ...context, restored: null }) }) },
+  {
+    name: 'a recovered sink is opened as if it were new',
+    sink: (sink) => ({ ...sink, open: (context) => sink.open({ ...context, restored: null }) }),
+  },
   { name: 'commit never happens', sink: writerBug(() => ({ commit: () => Promise.resolve() })) },
   { name: 'the last row before a barrier is prepared with the next checkpoint', sink: lateRowBug },
   { name: 'finish is forgotten', sink: writerBug(() => ({ finish: () => Promise.resolve() })) },
@@ -63,33 +73,75 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the source begins anew after a restart',
-    source: (source) => ({ ...source, splits: async (context) => (await source.splits(context)).map((split) => ({ ...split, open: () => split.open(null) })) }),
+    source: (source) => ({
+      ...source,
+      splits: async (context) => (await source.splits(context)).map((split) => ({ ...split, open: () => split.open(null) })),
+    }),
   },
-  { name: 'the largest event time of a split is not restored', store: manifestBug((manifest) => eachSplit(manifest, (split) => ({ ...split, maxMs: mapValues(split.maxMs, () => null) }))) },
-  { name: 'the largest event time of a split is restored one late', store: manifestBug((manifest) => eachSplit(manifest, (split) => ({ ...split, maxMs: mapValues(split.maxMs, (ms) => (ms === null ? null : ms + 1)) }))) },
-  { name: 'the number of records read is not restored', store: manifestBug((manifest) => eachSplit(manifest, (split) => ({ ...split, recordCount: 0 }))) },
+  {
+    name: 'the largest event time of a split is not restored',
+    store: manifestBug((manifest) => eachSplit(manifest, (split) => ({ ...split, maxMs: mapValues(split.maxMs, () => null) }))),
+  },
+  {
+    name: 'the largest event time of a split is restored one late',
+    store: manifestBug((manifest) =>
+      eachSplit(manifest, (split) => ({ ...split, maxMs: mapValues(split.maxMs, (ms) => (ms === null ? null : ms + 1)) })),
+    ),
+  },
+  {
+    name: 'the number of records read is not restored',
+    store: manifestBug((manifest) => eachSplit(manifest, (split) => ({ ...split, recordCount: 0 }))),
+  },
   { name: 'whose turn it is, is not restored', store: manifestBug((manifest) => eachSource(manifest, (state) => ({ ...state, turn: 0 }))) },
-  { name: 'the count of filtered records begins anew', store: manifestBug((manifest) => eachSource(manifest, (state) => ({ ...state, counts: { ...state.counts, filtered: 0 } }))) },
-  { name: 'late records before a restart are counted twice', store: manifestBug((manifest) => ({ ...manifest, counters: mapValues(manifest.counters, (value, name) => (name.endsWith('lateDropped') ? value * 2 : value)) })) },
+  {
+    name: 'the count of filtered records begins anew',
+    store: manifestBug((manifest) => eachSource(manifest, (state) => ({ ...state, counts: { ...state.counts, filtered: 0 } }))),
+  },
+  {
+    name: 'late records before a restart are counted twice',
+    store: manifestBug((manifest) => ({
+      ...manifest,
+      counters: mapValues(manifest.counters, (value, name) => (name.endsWith('lateDropped') ? value * 2 : value)),
+    })),
+  },
   {
     name: 'state of the last subtask is not restored',
-    store: manifestBug((manifest) => ({ ...manifest, operators: mapValues(manifest.operators, ({ subtasks }) => ({ subtasks: [...subtasks.slice(0, -1), { chunks: [] }] })) })),
+    store: manifestBug((manifest) => ({
+      ...manifest,
+      operators: mapValues(manifest.operators, ({ subtasks }) => ({ subtasks: [...subtasks.slice(0, -1), { chunks: [] }] })),
+    })),
   },
   {
     name: 'a chunk of the state is lost without a word',
-    store: manifestBug((manifest) => ({ ...manifest, operators: mapValues(manifest.operators, ({ subtasks }) => ({ subtasks: subtasks.map(({ chunks }) => ({ chunks: chunks.slice(0, Math.max(1, chunks.length - 1)) })) })) })),
+    store: manifestBug((manifest) => ({
+      ...manifest,
+      operators: mapValues(manifest.operators, ({ subtasks }) => ({
+        subtasks: subtasks.map(({ chunks }) => ({ chunks: chunks.slice(0, Math.max(1, chunks.length - 1)) })),
+      })),
+    })),
   },
   { name: 'state is restored from the checkpoint before', store: mixedGenerationsBug },
-  { name: 'the newest checkpoint is passed over', store: sessionBug((session) => ({ generations: async () => (await session.generations()).slice(1) })) },
+  {
+    name: 'the newest checkpoint is passed over',
+    store: sessionBug((session) => ({ generations: async () => (await session.generations()).slice(1) })),
+  },
   { name: 'a checkpoint is acknowledged before it is written', store: earlyAcknowledgeBug },
-  { name: 'a failed commit is taken for a complete one', store: sessionBug((session) => ({ commit: (...args) => session.commit(...args).catch(() => {}) })) },
+  {
+    name: 'a failed commit is taken for a complete one',
+    store: sessionBug((session) => ({ commit: (...args) => session.commit(...args).catch(() => {}) })),
+  },
   { name: 'the store does not compare epochs', store: unfencedBug },
   { name: 'a barrier comes one slot late', install: lateBarrierBug },
   { name: 'a subtask hands over the snapshot of the checkpoint before', install: () => hostBug(staleSnapshots) },
-  { name: 'subtasks get the state of their neighbours', install: () => hostBug((start) => ({ ...start, restore: start.restore.map((subtasks) => [...subtasks.slice(1), ...subtasks.slice(0, 1)]) })) },
+  {
+    name: 'subtasks get the state of their neighbours',
+    install: () =>
+      hostBug((start) => ({ ...start, restore: start.restore.map((subtasks) => [...subtasks.slice(1), ...subtasks.slice(0, 1)]) })),
+  },
   {
     name: 'only the first section of a snapshot is restored',
-    install: () => hostBug((start) => ({ ...start, restore: start.restore.map((subtasks) => subtasks.map((sections) => sections.slice(0, 1))) })),
+    install: () =>
+      hostBug((start) => ({ ...start, restore: start.restore.map((subtasks) => subtasks.map((sections) => sections.slice(0, 1))) })),
   },
 ]
 
@@ -192,7 +244,10 @@ function mixedGenerationsBug(store: CheckpointStore): CheckpointStore {
     async readManifest(generation) {
       const bytes = await session.readManifest(generation)
       const generations = await session.generations()
-      const older = generations[generations.findIndex(({ epoch, checkpointId }) => epoch === generation.epoch && checkpointId === generation.checkpointId) + 1]
+      const older =
+        generations[
+          generations.findIndex(({ epoch, checkpointId }) => epoch === generation.epoch && checkpointId === generation.checkpointId) + 1
+        ]
       const olderBytes = older === undefined ? null : await session.readManifest(older)
       if (bytes === null || olderBytes === null) return bytes
       try {
@@ -208,7 +263,10 @@ function mixedGenerationsBug(store: CheckpointStore): CheckpointStore {
 function earlyAcknowledgeBug(store: CheckpointStore, shared: SimStore, life: Life): CheckpointStore {
   return sessionBug((session) => ({
     commit(checkpointId, manifest, chunks) {
-      life.clock.sleep(20).then(() => session.commit(checkpointId, manifest, chunks)).catch(() => {})
+      life.clock
+        .sleep(20)
+        .then(() => session.commit(checkpointId, manifest, chunks))
+        .catch(() => {})
       shared.acknowledged = { epoch: session.epoch, checkpointId }
       life.phase = 'written'
       return Promise.resolve()
@@ -230,7 +288,14 @@ function unfencedBug(store: CheckpointStore, shared: SimStore): CheckpointStore 
         async commit(checkpointId, manifest, chunks) {
           const current = newest.newestSession!
           const own = decodeManifest(await unseal('manifest', manifest))
-          await current.commit(checkpointId + (current === session ? 0 : 1_000), await seal('manifest', encodeManifest({ ...own, epoch: current.epoch, checkpointId: checkpointId + (current === session ? 0 : 1_000) })), chunks)
+          await current.commit(
+            checkpointId + (current === session ? 0 : 1_000),
+            await seal(
+              'manifest',
+              encodeManifest({ ...own, epoch: current.epoch, checkpointId: checkpointId + (current === session ? 0 : 1_000) }),
+            ),
+            chunks,
+          )
         },
       }
     },

@@ -49,9 +49,25 @@ export interface Scenario {
 }
 
 const PLACES = [
-  'store commit begins', 'store commit is done', 'store commit is done', 'store write chunk begins', 'store write chunk is done', 'sink prepare begins',
-  'sink prepare is done', 'sink commit begins', 'sink commit is done', 'sink commit is done', 'sink finish begins', 'sink finish is done', 'position',
-  'store open is done', 'store list is done', 'sink open is done', 'split open begins', 'asynchronous read', 'slow sink write',
+  'store commit begins',
+  'store commit is done',
+  'store commit is done',
+  'store write chunk begins',
+  'store write chunk is done',
+  'sink prepare begins',
+  'sink prepare is done',
+  'sink commit begins',
+  'sink commit is done',
+  'sink commit is done',
+  'sink finish begins',
+  'sink finish is done',
+  'position',
+  'store open is done',
+  'store list is done',
+  'sink open is done',
+  'split open begins',
+  'asynchronous read',
+  'slow sink write',
 ] as const
 
 export function scenarioOf(prng: Prng): Scenario {
@@ -80,7 +96,9 @@ export function scenarioOf(prng: Prng): Scenario {
         rows: { fn: 'count' },
         total: { fn: 'sum', column: 'v' },
         most: { fn: 'max', column: 'v' },
-        ...(isLive ? {} : { middle: { fn: 'mean', column: 'v' }, spread: { fn: 'variance', column: 'v' }, newest: { fn: 'last', column: 'v' } }),
+        ...(isLive
+          ? {}
+          : { middle: { fn: 'mean', column: 'v' }, spread: { fn: 'variance', column: 'v' }, newest: { fn: 'last', column: 'v' } }),
       },
     }
   })
@@ -93,12 +111,28 @@ export function scenarioOf(prng: Prng): Scenario {
     windows,
     ...(is(0.3) ? { whereFirst: call('lt', column('n'), 5) } : {}),
   })
-  if (mayIdle) (plan.operators.find((operator) => 'op' in operator && operator.op === 'eventTime') as { watermark: object }).watermark = { kind: 'boundedOutOfOrderness', delayMs, everyRecords, idleAfterMs: 30 }
+  if (mayIdle)
+    (plan.operators.find((operator) => 'op' in operator && operator.op === 'eventTime') as { watermark: object }).watermark = {
+      kind: 'boundedOutOfOrderness',
+      delayMs,
+      everyRecords,
+      idleAfterMs: 30,
+    }
   if (hasDirectSink) plan.operators.push({ uid: 'direct-sink', op: 'sink', name: 'direct', inputs: ['time'] })
-  const sinkNames = [...windows.flatMap(({ name, lateSink }) => [`${name}-out`, ...(lateSink === undefined ? [] : [lateSink])]), ...(hasDirectSink ? ['direct'] : [])]
+  const sinkNames = [
+    ...windows.flatMap(({ name, lateSink }) => [`${name}-out`, ...(lateSink === undefined ? [] : [lateSink])]),
+    ...(hasDirectSink ? ['direct'] : []),
+  ]
   const keyColumns = new Map<string, readonly number[] | null>()
-  for (const { name } of windows) keyColumns.set(`${name}-out`, keys.map((_, index) => 2 + index))
-  keyColumns.set('late', keys.map((key) => (key === 'k' ? 1 : 2)))
+  for (const { name } of windows)
+    keyColumns.set(
+      `${name}-out`,
+      keys.map((_, index) => 2 + index),
+    )
+  keyColumns.set(
+    'late',
+    keys.map((key) => (key === 'k' ? 1 : 2)),
+  )
   keyColumns.set('direct', isLive ? null : [])
   const keyGroupCount = prng.pick([4, 16, 128])
   const parallelism = prng.pick([1, 1, 2, 3, 4])
@@ -115,8 +149,22 @@ export function scenarioOf(prng: Prng): Scenario {
     keyGroupCount,
     parallelism,
     comparison: mayIdle ? 'counts' : isLive || rescales ? 'every key' : 'every byte',
-    reading: { idle: prng.pick([0, 0.05, 0.3]), async: prng.pick([0, 0.1, 0.5]), slowMs: prng.pick([1, 10, 40]), rowsMax: prng.pick([1, 3, 20, 500]) },
-    lives: [...lives, { ...lifeOf(prng, rescales ? prng.pick([1, 2, 3, 4]) : parallelism, rowCount), rates: { ...NO_FAULTS, slowMs: 1 }, crash: null, damagesNewest: false, stopAtMs: null }],
+    reading: {
+      idle: prng.pick([0, 0.05, 0.3]),
+      async: prng.pick([0, 0.1, 0.5]),
+      slowMs: prng.pick([1, 10, 40]),
+      rowsMax: prng.pick([1, 3, 20, 500]),
+    },
+    lives: [
+      ...lives,
+      {
+        ...lifeOf(prng, rescales ? prng.pick([1, 2, 3, 4]) : parallelism, rowCount),
+        rates: { ...NO_FAULTS, slowMs: 1 },
+        crash: null,
+        damagesNewest: false,
+        stopAtMs: null,
+      },
+    ],
   }
 }
 
@@ -143,7 +191,11 @@ function lifeOf(prng: Prng, parallelism: number, rowCount: number): LifePlan {
   }
 }
 
-function rowsOf(prng: Prng, count: number, { sizeMs, disorderMs, isLive }: { readonly sizeMs: number; readonly disorderMs: number; readonly isLive: boolean }): SimRow[] {
+function rowsOf(
+  prng: Prng,
+  count: number,
+  { sizeMs, disorderMs, isLive }: { readonly sizeMs: number; readonly disorderMs: number; readonly isLive: boolean },
+): SimRow[] {
   const is = (probability: number) => prng.next() < probability
   const keyCount = prng.pick([1, 3, 20])
   const stepMs = sizeMs / prng.pick([2, 5, 20])

@@ -47,7 +47,8 @@ export class SinkDisk {
     }
     this.parts.length = Math.min(this.parts.length, part)
     for (const kept of this.parts) kept.isCommitted = true
-    if (this.preparedLines !== count) this.#world.violation(`sink ${this.name} has ${this.preparedLines} lines, the checkpoint covers ${count}`)
+    if (this.preparedLines !== count)
+      this.#world.violation(`sink ${this.name} has ${this.preparedLines} lines, the checkpoint covers ${count}`)
     this.isFinished = false
     this.mayRollBack = false
   }
@@ -140,7 +141,8 @@ export function simSink(life: Life, disk: SinkDisk): Sink {
             0,
             () => {
               check()
-              if (disk.parts.some(({ isCommitted }) => !isCommitted)) world.violation(`sink ${disk.name} was finished with a part that is not committed`)
+              if (disk.parts.some(({ isCommitted }) => !isCommitted))
+                world.violation(`sink ${disk.name} was finished with a part that is not committed`)
               disk.isFinished = true
             },
             failure,

@@ -7,7 +7,12 @@
  */
 
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
-import type { CheckpointGeneration, CheckpointReader, CheckpointSession, CheckpointStore } from '../../runtime/checkpoint/checkpoint-store.ts'
+import type {
+  CheckpointGeneration,
+  CheckpointReader,
+  CheckpointSession,
+  CheckpointStore,
+} from '../../runtime/checkpoint/checkpoint-store.ts'
 import { verify } from '../../runtime/checkpoint/recovery.ts'
 import { CheckpointError, JobStateError } from '../../runtime/errors.ts'
 import type { Prng } from '../support/prng.ts'
@@ -45,7 +50,10 @@ export class SimStore {
     const reports = await verify(this.#reader(await this.inner.inspect()))
     const good = reports.find(({ problem }) => problem === null)
     if (good === undefined || isOlder(good.generation, this.acknowledged)) {
-      this.#world.violation(`checkpoint ${keyOf(this.acknowledged)} was acknowledged; newest that can be recovered is ${good === undefined ? 'none' : keyOf(good.generation)}`)
+      this.#world.violation(
+        `checkpoint ${keyOf(this.acknowledged)} was acknowledged; ` +
+          `newest that can be recovered is ${good === undefined ? 'none' : keyOf(good.generation)}`,
+      )
     }
   }
 
@@ -66,7 +74,8 @@ export class SimStore {
         const wrapped: CheckpointSession = {
           epoch: session.epoch,
           generations: () => life.operation('store list', rates.storeFails / 4, reader.generations, fault),
-          readManifest: (generation) => life.operation('store read manifest', rates.storeFails / 4, () => reader.readManifest(generation), fault),
+          readManifest: (generation) =>
+            life.operation('store read manifest', rates.storeFails / 4, () => reader.readManifest(generation), fault),
           readChunk: (hash) => life.operation('store read chunk', 0, () => reader.readChunk(hash), fault),
           writeChunk: (hash, bytes) =>
             life.operation(
@@ -131,7 +140,13 @@ export function isOlder(a: CheckpointGeneration, b: CheckpointGeneration): boole
   return a.epoch < b.epoch || (a.epoch === b.epoch && a.checkpointId < b.checkpointId)
 }
 
-function hashesOf(manifest: { readonly operators: Readonly<Record<string, { readonly subtasks: readonly { readonly chunks: readonly { readonly hash: string }[] }[] }>> } | null): string[] {
+function hashesOf(
+  manifest: {
+    readonly operators: Readonly<
+      Record<string, { readonly subtasks: readonly { readonly chunks: readonly { readonly hash: string }[] }[] }>
+    >
+  } | null,
+): string[] {
   if (manifest === null) return []
   return Object.values(manifest.operators).flatMap(({ subtasks }) => subtasks.flatMap(({ chunks }) => chunks.map(({ hash }) => hash)))
 }

@@ -10,6 +10,7 @@
 
 import { createHash } from 'node:crypto'
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
+import { Exchange } from '../../runtime/coordinator/exchange.ts'
 import type { JobStatus } from '../../runtime/coordinator/job-status.ts'
 import { MillraceError } from '../../runtime/errors.ts'
 import { fromPlan } from '../../runtime/pipeline.ts'
@@ -73,10 +74,20 @@ function prepare(): Promise<void> {
       }
       return state
     }
+    const barrier = Exchange.prototype.barrier
+    Exchange.prototype.barrier = function observedBarrier(checkpointId) {
+      if (!this.isBehindMark && observed !== null) observed.world.hadUnmarkedBarrier = true
+      barrier.call(this, checkpointId)
+    }
     // Compiles the kernel and loads what is loaded on demand: nothing is left that the machine's event loop would have to be waited for.
     const { plan, sinkNames } = scenarioOf(new Prng(1))
     const sinks = Object.fromEntries(sinkNames.map((name) => [name, collectSink()]))
-    const run = await start(fromPlan(plan), { host: 'inline', sources: { in: rowsSource([]) }, sinks, checkpoints: { store: memoryCheckpoints() } })
+    const run = await start(fromPlan(plan), {
+      host: 'inline',
+      sources: { in: rowsSource([]) },
+      sinks,
+      checkpoints: { store: memoryCheckpoints() },
+    })
     await run.finished
   })()
   return isPrepared
@@ -96,7 +107,11 @@ export async function simulate(seed: number, bug: PlantedBug | null = null): Pro
     uninstall = bug?.install?.() ?? uninstall
     lives = await liveAll(scenario, world, expected, bug)
   } catch (error) {
-    world.violation(error instanceof Error ? `${error.name} ${(error as Partial<MillraceError>).code ?? ''}: ${error.message}\n${error.stack ?? ''}` : String(error))
+    world.violation(
+      error instanceof Error
+        ? `${error.name} ${(error as Partial<MillraceError>).code ?? ''}: ${error.message}\n${error.stack ?? ''}`
+        : String(error),
+    )
   } finally {
     uninstall()
     observed = null
@@ -192,7 +207,14 @@ async function liveAll(scenario: Scenario, world: World, expected: Expected, bug
 }
 
 /** One life. @returns its last status when it ended or was stopped; null when it crashed or failed as simulated. */
-async function live(scenario: Scenario, plan: LifePlan, life: Life, store: SimStore, disks: ReadonlyMap<string, SinkDisk>, bug: PlantedBug | null): Promise<JobStatus | null> {
+async function live(
+  scenario: Scenario,
+  plan: LifePlan,
+  life: Life,
+  store: SimStore,
+  disks: ReadonlyMap<string, SinkDisk>,
+  bug: PlantedBug | null,
+): Promise<JobStatus | null> {
   const { world } = life
   const isStuck = () => {
     if (world.timeline.nowMs - world.lastActivityMs > SILENCE_MS) return `the job hangs: nothing has happened for ${SILENCE_MS} ms`
@@ -212,8 +234,14 @@ async function live(scenario: Scenario, plan: LifePlan, life: Life, store: SimSt
       scheduler: scheduler(life, plan),
       onWarning: () => {},
       sources: { in: bug?.source?.(source, life) ?? source },
-      sinks: Object.fromEntries([...disks].map(([name, disk]) => [name, bug?.sink?.(simSink(life, disk), disk, life) ?? simSink(life, disk)])),
-      checkpoints: { store: bug?.store?.(store.forLife(life), store, life) ?? store.forLife(life), every: plan.everyMs, tolerableFailures: 5 },
+      sinks: Object.fromEntries(
+        [...disks].map(([name, disk]) => [name, bug?.sink?.(simSink(life, disk), disk, life) ?? simSink(life, disk)]),
+      ),
+      checkpoints: {
+        store: bug?.store?.(store.forLife(life), store, life) ?? store.forLife(life),
+        every: plan.everyMs,
+        tolerableFailures: 5,
+      },
     })
     life.phase = 'idle'
     askFor(run, plan, life)
@@ -243,7 +271,11 @@ async function live(scenario: Scenario, plan: LifePlan, life: Life, store: SimSt
 }
 
 function isExpected(error: unknown, codes: ReadonlySet<string>): boolean {
-  return error instanceof Crashed || (error instanceof Error && error.cause instanceof Crashed) || (error instanceof MillraceError && codes.has(error.code))
+  return (
+    error instanceof Crashed ||
+    (error instanceof Error && error.cause instanceof Crashed) ||
+    (error instanceof MillraceError && codes.has(error.code))
+  )
 }
 
 /** Tasks and subtasks in any order, some left out, some twice. */
@@ -293,21 +325,31 @@ function compare(scenario: Scenario, world: World, expected: Expected, status: J
   const { recordsIn, filtered, deadLetters } = status
   for (const window of status.windows) {
     // Windows behind a filter of their own count fewer: what entered is what they say, and it must divide without a rest.
-    if (window.processed + window.late !== window.recordsIn) world.violation(`window ${window.uid}: ${window.processed} processed + ${window.late} late are not ${window.recordsIn}`)
+    if (window.processed + window.late !== window.recordsIn)
+      world.violation(`window ${window.uid}: ${window.processed} processed + ${window.late} late are not ${window.recordsIn}`)
   }
   for (const [name, disk] of disks) if (!disk.isFinished) world.violation(`sink ${name} was not finished`)
   if (scenario.comparison === 'counts') {
     const wanted = expected.status
-    if (recordsIn !== wanted.recordsIn || filtered !== wanted.filtered || deadLetters !== wanted.deadLetters) world.violation(`counts differ: ${counts(status)}; without faults ${counts(wanted)}`)
+    if (recordsIn !== wanted.recordsIn || filtered !== wanted.filtered || deadLetters !== wanted.deadLetters)
+      world.violation(`counts differ: ${counts(status)}; without faults ${counts(wanted)}`)
     return
   }
-  if (counts(status) !== counts(expected.status)) world.violation(`counts differ: ${counts(status)}; without faults ${counts(expected.status)}`)
+  if (counts(status) !== counts(expected.status))
+    world.violation(`counts differ: ${counts(status)}; without faults ${counts(expected.status)}`)
   for (const [name, disk] of disks) {
-    const inOrder = (all: readonly string[]) => (scenario.comparison === 'every byte' ? all : byKey(all, scenario.keyColumns.get(name)!))
+    const inOrder = (all: readonly string[]) =>
+      scenario.comparison === 'every byte' && !world.hadUnmarkedBarrier ? all : byKey(all, scenario.keyColumns.get(name)!)
     const lines = inOrder(disk.lines)
     const wanted = inOrder(expected.lines.get(name)!)
-    const at = Array.from({ length: Math.max(lines.length, wanted.length) }, (_, index) => index).find((index) => lines[index] !== wanted[index])
-    if (at !== undefined) world.violation(`sink ${name}: line ${at} of ${lines.length} is ${lines[at] ?? 'missing'}; without faults (${wanted.length} lines) ${wanted[at] ?? 'nothing'}`)
+    const at = Array.from({ length: Math.max(lines.length, wanted.length) }, (_, index) => index).find(
+      (index) => lines[index] !== wanted[index],
+    )
+    if (at !== undefined)
+      world.violation(
+        `sink ${name}: line ${at} of ${lines.length} is ${lines[at] ?? 'missing'}; ` +
+          `without faults (${wanted.length} lines) ${wanted[at] ?? 'nothing'}`,
+      )
   }
 }
 
@@ -325,6 +367,12 @@ function byKey(lines: readonly string[], columns: readonly number[] | null): rea
 }
 
 function counts({ recordsIn, filtered, late, deadLetters, windows }: JobStatus): string {
-  const parts = windows.map(({ uid, recordsIn: entered, processed, results, lateUpdates }) => ({ uid, entered, processed, results, lateUpdates }))
+  const parts = windows.map(({ uid, recordsIn: entered, processed, results, lateUpdates }) => ({
+    uid,
+    entered,
+    processed,
+    results,
+    lateUpdates,
+  }))
   return JSON.stringify({ recordsIn, filtered, late, deadLetters, windows: parts })
 }

@@ -13,13 +13,16 @@ const SEEDS = 200
 /** Seeds within which a planted defect must be found. */
 const BUG_SEEDS = 150
 
-test('whatever crashes, fails, fills up or stands still, what is committed is that of a run without faults', { timeout: 120_000 }, async () => {
+test('whatever crashes, fails, fills up or stands still, what is committed is that of a run without faults', {
+  timeout: 120_000,
+}, async () => {
   const seen = new Map<string, number>()
   const failures: string[] = []
   for (let seed = 1; seed <= SEEDS; seed++) {
     const result = await simulate(seed)
     for (const [situation, count] of result.seen) seen.set(situation, (seen.get(situation) ?? 0) + count)
-    if (result.violations.length > 0) failures.push(`seed ${seed}: ${result.violations.join('\n')}\nreplay: npm run simulate -- --seed ${seed}`)
+    if (result.violations.length > 0)
+      failures.push(`seed ${seed}: ${result.violations.join('\n')}\nreplay: npm run simulate -- --seed ${seed}`)
   }
   console.log(SITUATIONS.map((situation) => `${String(seen.get(situation) ?? 0).padStart(8)}  ${situation}`).join('\n'))
   expect(failures, failures.join('\n')).toEqual([])

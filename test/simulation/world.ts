@@ -56,6 +56,8 @@ export class World {
   #trace = 0x811c9dc5
   traceLength = 0
   lastActivityMs = 0
+  /** A barrier waited for a watermark in vain, as slow sources make it: then late output of several subtasks has no fixed order. */
+  hadUnmarkedBarrier = false
 
   constructor(prng: Prng) {
     this.prng = prng

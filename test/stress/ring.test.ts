@@ -19,7 +19,11 @@ interface Verdict {
   readonly sleeps: number
 }
 
-for (const [slotCount, slotBytes, total] of [[2, 64, 60_000], [4, 4096, 20_000], [64, 64, 200_000]] as const) {
+for (const [slotCount, slotBytes, total] of [
+  [2, 64, 60_000],
+  [4, 4096, 20_000],
+  [64, 64, 200_000],
+] as const) {
   test(`${total} slots of ${slotBytes} bytes cross two rings of ${slotCount} whole and in order`, async () => {
     const memory = new WebAssembly.Memory({ initial: 32, maximum: 32, shared: true })
     const input = { offset: 1024, slotCount, slotBytes }
@@ -72,11 +76,25 @@ test('kernels on their own threads give, through rings of two slots, what one th
     time: 't',
     delayMs: 20,
     everyRecords: 7,
-    windows: [{ name: 'w', keys: ['k'], sizeMs: 50, slideMs: 10, allowedLatenessMs: 100, lateSink: 'late', aggregates: { n: { fn: 'count' }, total: { fn: 'sum', column: 'v' } } }],
+    windows: [
+      {
+        name: 'w',
+        keys: ['k'],
+        sizeMs: 50,
+        slideMs: 10,
+        allowedLatenessMs: 100,
+        lateSink: 'late',
+        aggregates: { n: { fn: 'count' }, total: { fn: 'sum', column: 'v' } },
+      },
+    ],
   })
   for (const seed of [1, 2, 3]) {
     const prng = new Prng(seed)
-    const rows = Array.from({ length: 4_000 }, (_, index) => ({ t: index * 2 - prng.int(40) - (prng.int(50) === 0 ? 500 : 0), k: `k${prng.int(30)}`, v: prng.next() }))
+    const rows = Array.from({ length: 4_000 }, (_, index) => ({
+      t: index * 2 - prng.int(40) - (prng.int(50) === 0 ? 500 : 0),
+      k: `k${prng.int(30)}`,
+      v: prng.next(),
+    }))
     const wanted = await runAll(fromPlan(plan), rows, { host: 'inline', parallelism: 3 })
     for (const batchRows of [1, 64]) {
       const found = await runAll(fromPlan(plan), rows, { host: 'workers', parallelism: 3, ringSlots: 2, batchRows })

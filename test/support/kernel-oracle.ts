@@ -55,7 +55,7 @@ export function expected(plan: KernelPlan, ops: readonly Op[]): Expected {
     if (keys.includes(key)) return
     if (keys.length === capacity) {
       keys = keys.filter((known) => (accepted.get(known) ?? []).some(isLive))
-      if (keys.length > capacity / 2) capacity *= 2
+      if (keys.length > capacity / (slideMs % sizeMs === 0 ? 8 : 2)) capacity *= 2
     }
     keys.push(key)
   }

@@ -14,10 +14,7 @@ export function buildKernel() {
     execFileSync(bin('asc'), ['index.ts', '--config', 'asconfig.json', '--target', target], { cwd: `${root}kernel`, stdio: 'inherit' })
   }
   const inline = (name) => readFileSync(`${root}dist/kernel-${name}.wasm`).toString('base64')
-  writeFileSync(
-    `${root}dist/kernel-inline.js`,
-    `export const shared = '${inline('shared')}'\nexport const plain = '${inline('plain')}'\n`,
-  )
+  writeFileSync(`${root}dist/kernel-inline.js`, `export const shared = '${inline('shared')}'\nexport const plain = '${inline('plain')}'\n`)
 }
 
 export async function buildBundles() {
@@ -39,7 +36,7 @@ export async function buildBundles() {
     splitting: true,
     format: 'esm',
     target: 'es2022',
-    minify: true,
+    minify: process.env.MILLRACE_UNMINIFIED === undefined,
     metafile: true,
     external: ['comlink', 'comlink/*', 'node:*', '#platform', '#kernel'],
     logLevel: 'warning',

@@ -2,7 +2,12 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-const candidates = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome']
+const candidates = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+]
 
 export function findChromium() {
   const named = process.env.MILLRACE_CHROMIUM
@@ -21,5 +26,7 @@ export function findChromium() {
     })
     if (existsSync(candidates[0])) return candidates[0]
   }
-  throw new Error('The browser tests need Chromium or Chrome: install it (Debian: apt-get install chromium) or set MILLRACE_CHROMIUM to its path')
+  throw new Error(
+    'The browser tests need Chromium or Chrome: install it (Debian: apt-get install chromium) or set MILLRACE_CHROMIUM to its path',
+  )
 }

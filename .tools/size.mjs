@@ -34,7 +34,11 @@ async function bundled(plugins) {
 const sizes = [
   { name: 'core JavaScript', bytes: await bundled([onDemandOutside]), limit: 30 * 1024 },
   { name: 'with all on demand', bytes: await bundled([]), limit: 48 * 1024 },
-  ...['shared', 'plain'].map((name) => ({ name: `kernel-${name}.wasm`, bytes: gzip(readFileSync(`${root}dist/kernel-${name}.wasm`)), limit: 40 * 1024 })),
+  ...['shared', 'plain'].map((name) => ({
+    name: `kernel-${name}.wasm`,
+    bytes: gzip(readFileSync(`${root}dist/kernel-${name}.wasm`)),
+    limit: 40 * 1024,
+  })),
 ]
 for (const { name, bytes, limit } of sizes) {
   console.log(`${name.padEnd(22)} ${(bytes / 1024).toFixed(1).padStart(6)} KiB gzip of ${limit / 1024} ${bytes > limit ? 'TOO LARGE' : ''}`)

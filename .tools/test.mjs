@@ -20,9 +20,13 @@ execFileSync(process.execPath, [`${root}.tools/build.mjs`, 'kernel', 'bundles'],
 
 const reports = { vitest: `${cache}vitest.json`, playwright: `${cache}playwright.json` }
 for (const report of Object.values(reports)) rmSync(report, { force: true })
-run(bin('vitest'), ['run', '--config', 'test/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${reports.vitest}`], {
-  MILLRACE_BUILT: '1',
-})
+run(
+  bin('vitest'),
+  ['run', '--config', 'test/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${reports.vitest}`],
+  {
+    MILLRACE_BUILT: '1',
+  },
+)
 run(bin('playwright'), ['test', '--config', 'test/browser/playwright.config.ts', '--reporter=list,json'], {
   MILLRACE_CHROMIUM: chromium,
   PLAYWRIGHT_JSON_OUTPUT_NAME: reports.playwright,

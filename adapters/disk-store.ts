@@ -108,11 +108,19 @@ export class DiskStore implements CheckpointStore {
     }
   }
 
+  /**
+   * The directory, with a durable name. Those above are synced even when they were there: a process that made them may have been killed
+   * before it did. Of those that are not ours some may not be open to us; they are no worse than before.
+   */
   async #makeRoot(): Promise<void> {
     const { fs } = this.#parts
     const topmost = await fs.makeDirectories(this.#paths.root)
-    if (topmost === undefined) return
-    for (let path = this.#paths.root; path.length >= topmost.length; path = dirname(path)) await fs.syncDirectory(dirname(path))
+    for (let path = this.#paths.root; path !== dirname(path); path = dirname(path)) {
+      const isOurs = topmost !== undefined && path.length >= topmost.length
+      await fs.syncDirectory(dirname(path)).catch((error: unknown) => {
+        if (isOurs) throw error
+      })
+    }
   }
 
   async #makeFolders(): Promise<void> {

@@ -60,7 +60,7 @@ export function ringBytes(slotCount: i32, slotBytes: i32): i32 {
  */
 export const SLOT_KIND_OFFSET = 0; // i32, SLOT_*
 export const SLOT_ROW_COUNT_OFFSET = SLOT_KIND_OFFSET + 4; // i32
-export const SLOT_WATERMARK_OFFSET = SLOT_ROW_COUNT_OFFSET + 4; // f64 ms, the watermark that holds AFTER the rows of this slot; NaN: unchanged
+export const SLOT_WATERMARK_OFFSET = SLOT_ROW_COUNT_OFFSET + 4; // f64 ms, the watermark that holds AFTER the rows of this slot, passed on even if it does not advance; NaN: none
 export const SLOT_EPOCH_OFFSET = SLOT_WATERMARK_OFFSET + 8; // i32, a consumer refuses slots of another epoch
 export const SLOT_NULL_MASK_OFFSET = SLOT_EPOCH_OFFSET + 4; // i32, bit c: data column c has validity bytes in this slot (else no nulls)
 export const SLOT_CHECKPOINT_OFFSET = SLOT_NULL_MASK_OFFSET + 4; // f64, checkpointId of a barrier

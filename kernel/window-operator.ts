@@ -106,7 +106,10 @@ function runPhase(): i32 {
 function resolveSegment(): i32 {
   from = to;
   if (from == batchRows) {
-    forwardMs = advanceWatermark(batchWatermark()) ? watermarkMs : NaN;
+    // One that does not advance is passed on too: behind it, consumers of several kernels know that nothing is missing.
+    const carriedMs = batchWatermark();
+    advanceWatermark(carriedMs);
+    forwardMs = carriedMs == carriedMs ? watermarkMs : NaN;
     phase = FIRE;
     return STATUS_OK;
   }

@@ -113,7 +113,7 @@ export class BatchBuilder {
       }
       if (value === undefined || value === null) {
         this.setNull(column)
-      } else if (!this.#set(column, value)) {
+      } else if (!this.setValue(column, value)) {
         this.dropRow()
         this.deadLetter('FIELD_TYPE', `Field ${column.name} should be ${column.type}, found ${describe(value)}`, position, safeJson(row))
         return false
@@ -123,7 +123,8 @@ export class BatchBuilder {
     return true
   }
 
-  #set(column: ColumnBuffer, value: unknown): boolean {
+  /** Sets the cell (column, the row under construction). @returns false when the value is not of the column's type. */
+  setValue(column: ColumnBuffer, value: unknown): boolean {
     const row = this.rowCount
     switch (column.type) {
       case 'utf8':

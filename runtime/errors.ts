@@ -58,7 +58,14 @@ export interface ErrorData {
 
 export function errorToData(error: unknown): ErrorData {
   if (error instanceof MillraceError) {
-    return { name: error.name, code: error.code, message: error.message, retryable: error.retryable, details: error.details, stack: error.stack }
+    return {
+      name: error.name,
+      code: error.code,
+      message: error.message,
+      retryable: error.retryable,
+      details: error.details,
+      stack: error.stack,
+    }
   }
   const plain = error instanceof Error ? error : new Error(String(error))
   return { name: plain.name, code: 'UNEXPECTED', message: plain.message, retryable: false, details: {}, stack: plain.stack }

@@ -9,14 +9,24 @@ export type { JobStatus, SourceStatus, WindowStatus } from './coordinator/job-st
 export type { Duration } from './duration.ts'
 export { CheckpointError, ConfigError, ConnectorError, JobStateError, KernelError, MillraceError, RecordError } from './errors.ts'
 export { col, type Expr, type Expression, lit, when } from './expression/expression.ts'
-export { fromPlan, type Job, pipeline, type RowFunction, type SinkNames, type SinkRow, type SourceNames, type SourceRow } from './pipeline.ts'
+export {
+  fromPlan,
+  type Job,
+  pipeline,
+  type RowFunction,
+  type SinkNames,
+  type SinkRow,
+  type SourceNames,
+  type SourceRow,
+} from './pipeline.ts'
 export { type AnalyzedPlan, analyzePlan, explain, fingerprint, loadPlan, type Plan } from './plan.ts'
 export type { Column, RecordBatch, RowObject, Value } from './record-batch.ts'
 export { type RunOptions, run, runAll } from './run.ts'
 export { bool, f64, type InputRowOf, i32, type RowOf, type Schema, schema, timestamp, utf8 } from './schema.ts'
 export { type CollectSink, callbackSink, collectSink } from './sink/callback-sink.ts'
 export type { Sink, SinkContext, SinkState, SinkWriter } from './sink/sink.ts'
-export { columnsSource, dictionaryColumn, generatedSource, iterableSource, rowsSource } from './source/rows-source.ts'
+export { columnsSource, dictionaryColumn } from './source/columns-source.ts'
+export { generatedSource, iterableSource, rowsSource } from './source/rows-source.ts'
 export type { ReadResult, Source, SourceContext, SourceSplit, SplitPosition, SplitReader } from './source/source.ts'
 export { type CheckpointOptions, type Run, type StartOptions, start } from './start.ts'
 export * from './watermark.ts'

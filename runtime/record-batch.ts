@@ -69,7 +69,8 @@ export class RecordBatch {
     for (const column of this.columns) {
       const value = cellValue(column, index)
       // Assignment would set the prototype instead.
-      if (column.name === '__proto__') Object.defineProperty(object, '__proto__', { value, enumerable: true, writable: true, configurable: true })
+      if (column.name === '__proto__')
+        Object.defineProperty(object, '__proto__', { value, enumerable: true, writable: true, configurable: true })
       else object[column.name] = value
     }
     return object

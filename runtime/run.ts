@@ -25,12 +25,15 @@ export type RunOptions = Omit<StartOptions, 'sources' | 'sinks' | 'checkpoints'>
 export async function run<J extends Job>(job: J, rows: RowsOf<J>, options: RunOptions = {}): Promise<SinkRow<J, SinkNames<J>>[]> {
   const all = await runAll(job, rows, options)
   const names = Object.keys(all) as SinkNames<J>[]
-  if (names.length !== 1) throw new ConfigError('SINK_AMBIGUOUS', `run returns the rows of one sink, the job has ${names.join(', ')}; use runAll`)
+  if (names.length !== 1)
+    throw new ConfigError('SINK_AMBIGUOUS', `run returns the rows of one sink, the job has ${names.join(', ')}; use runAll`)
   return all[names[0]!]
 }
 
 /** What a job is run over: the rows of its one source, or rows by source name. */
-export type RowsOf<J extends Job> = readonly SourceRow<J, SourceNames<J>>[] | { readonly [Name in SourceNames<J>]: readonly SourceRow<J, Name>[] }
+export type RowsOf<J extends Job> =
+  | readonly SourceRow<J, SourceNames<J>>[]
+  | { readonly [Name in SourceNames<J>]: readonly SourceRow<J, Name>[] }
 
 /** The same for jobs with several sinks: rows by sink name. */
 export async function runAll<J extends Job>(

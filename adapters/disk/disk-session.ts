@@ -55,8 +55,8 @@ export class DiskSession implements CheckpointSession {
   #draftCount = 0
   /** Chunks being written at this moment. */
   #writingCount = 0
-  /** The disk was full, and what the failed checkpoint wrote is still there. */
-  #isFull = false
+  /** A checkpoint failed, and what it wrote is still there. */
+  #hasFailed = false
   #isSwept = false
   #isBroken = false
   #isClosed = false
@@ -106,7 +106,7 @@ export class DiskSession implements CheckpointSession {
     } catch (error) {
       throw await this.#failure(error, 'write a chunk')
     } finally {
-      if (--this.#writingCount === 0 && this.#isFull) await this.#makeRoom()
+      if (--this.#writingCount === 0 && this.#hasFailed) await this.#forgetFailed()
     }
   }
 
@@ -200,18 +200,16 @@ export class DiskSession implements CheckpointSession {
   /** What went wrong, in our terms. Chunks of the failed checkpoint are forgotten, so that the next one writes them again. */
   async #failure(error: unknown, action: string): Promise<MillraceError> {
     const failure = writeError(await this.#parts.claim.explain(error), action, this.#parts.paths.root)
-    this.#pending.clear()
-    this.#isSwept = false
-    if (failure.code === 'STORE_FULL') {
-      this.#isFull = true
-      if (this.#writingCount === 0) await this.#makeRoom()
-    }
+    if (failure instanceof JobStateError) return failure
+    this.#hasFailed = true
+    if (this.#writingCount === 0) await this.#forgetFailed()
     return failure
   }
 
-  /** Throws away what the failed checkpoint wrote, once nothing of it is being written any more. */
-  async #makeRoom(): Promise<void> {
-    this.#isFull = false
+  /** Throws away what the failed checkpoint wrote, once nothing of it is being written any more: a full disk needs the room. */
+  async #forgetFailed(): Promise<void> {
+    this.#hasFailed = false
+    this.#isSwept = false
     this.#pending.clear()
     await this.#collectChunks([]).catch(() => {})
   }

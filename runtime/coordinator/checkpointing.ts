@@ -36,15 +36,23 @@ export async function openStore({ store, plan, keyGroupCount, resume, warn }: Op
   const session = await store.open(plan.name)
   try {
     if (resume === 'never' && (await session.generations()).length > 0) {
-      throw new JobStateError('CHECKPOINT_EXISTS', `The store already has checkpoints of ${plan.name}; resume from them, or use an empty store`)
+      throw new JobStateError(
+        'CHECKPOINT_EXISTS',
+        `The store already has checkpoints of ${plan.name}; resume from them, or use an empty store`,
+      )
     }
     const planFingerprint = await fingerprint(plan)
     const recovered = await recover(session, { jobName: plan.name, planFingerprint, keyGroupCount })
     for (const { generation, error } of recovered?.skipped ?? []) {
-      warn(`Checkpoint ${generation.checkpointId} is damaged and was passed over (${error.message}); going on from checkpoint ${recovered!.generation.checkpointId}`)
+      warn(
+        `Checkpoint ${generation.checkpointId} is damaged and was passed over (${error.message}); going on from checkpoint ${recovered!.generation.checkpointId}`,
+      )
     }
     if (recovered === null && resume === 'always') {
-      throw new JobStateError('CHECKPOINT_MISSING', `There is no checkpoint of ${plan.name} to resume from; start without resuming, or name the store that has it`)
+      throw new JobStateError(
+        'CHECKPOINT_MISSING',
+        `There is no checkpoint of ${plan.name} to resume from; start without resuming, or name the store that has it`,
+      )
     }
     return { session, planFingerprint, recovered }
   } catch (error) {
@@ -54,9 +62,15 @@ export async function openStore({ store, plan, keyGroupCount, resume, warn }: Op
 }
 
 /** Sections that each subtask of an operator restores: those of its key groups, whatever the parallelism was. */
-export function restoreSections(uid: string, recovered: Recovered | null, parallelism: number, keyGroupCount: number): (readonly Uint8Array[])[] {
+export function restoreSections(
+  uid: string,
+  recovered: Recovered | null,
+  parallelism: number,
+  keyGroupCount: number,
+): (readonly Uint8Array[])[] {
   const entry = recovered?.manifest.operators[uid]
-  const chunks = entry === undefined ? [] : entry.subtasks.flatMap(({ chunks: refs }) => refs.map(({ hash }) => recovered!.chunks.get(hash)!))
+  const chunks =
+    entry === undefined ? [] : entry.subtasks.flatMap(({ chunks: refs }) => refs.map(({ hash }) => recovered!.chunks.get(hash)!))
   return Array.from({ length: parallelism }, (_, index) =>
     sectionsForSubtask(chunks, (keyGroup) => subtaskOfKeyGroup(keyGroup, keyGroupCount, parallelism) === index),
   )

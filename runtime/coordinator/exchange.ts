@@ -33,6 +33,8 @@ interface Lane {
   entryAt: number
   rowCount: number
   rowAt: number
+  /** Whether slots were published since the subtask was last woken. */
+  hasNews: boolean
 }
 
 type Control =
@@ -59,7 +61,7 @@ export class Exchange {
   #controlLane = 0
   /** Rows written to all rings. */
   recordCount = 0
-  /** Whether no rows follow the newest watermark; always with one subtask. The outlet puts subtasks in turn between two watermarks. */
+  /** Whether no rows follow the newest mark; always with one subtask. The outlet puts subtasks in turn between two marks. */
   isBehindMark = true
 
   constructor(layout: SubtaskLayout, targets: readonly ExchangeTarget[], keyGroupCount: number, epoch: number) {
@@ -84,6 +86,7 @@ export class Exchange {
       entryAt: 0,
       rowCount: 0,
       rowAt: 0,
+      hasNews: false,
     }))
   }
 
@@ -123,12 +126,26 @@ export class Exchange {
     this.#controls.push({ kind: 'watermark', watermarkMs })
   }
 
+  /** A mark behind the rows so far, unless they have one: the watermark as it is. */
+  mark(watermarkMs: number): void {
+    if (!this.isBehindMark) this.watermark(watermarkMs)
+  }
+
   barrier(checkpointId: number): void {
     this.#controls.push({ kind: 'barrier', checkpointId })
   }
 
   end(): void {
     this.#controls.push({ kind: 'end' })
+  }
+
+  /** Wakes the subtasks that have something new: once for several chunks, since waking a sleeping thread costs as much as a chunk. */
+  wake(): void {
+    for (const lane of this.#lanes) {
+      if (!lane.hasNews) continue
+      lane.hasNews = false
+      lane.target.ring()
+    }
   }
 
   /** Writes what was offered as far as the rings have room. @returns whether everything is written. */
@@ -138,7 +155,7 @@ export class Exchange {
     for (const lane of this.#lanes) {
       if (lane.entryAt < lane.entries.length || lane.rowAt < lane.rowCount) {
         const wrote = this.#flushRows(lane, watermark)
-        if (wrote) lane.target.ring()
+        if (wrote) lane.hasNews = true
       }
       if (lane.entryAt < lane.entries.length || lane.rowAt < lane.rowCount) isDone = false
     }
@@ -152,7 +169,7 @@ export class Exchange {
         const isCarried = control.kind === 'watermark' && lane.rowCount > 0 && control.watermarkMs === watermark
         if (!isCarried) {
           if (!writeControl(lane.writer, control)) return false
-          lane.target.ring()
+          lane.hasNews = true
         }
         lane.rowCount = 0
         lane.rowAt = 0

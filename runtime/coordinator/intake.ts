@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts'
 import { Dictionary } from '../dictionary.ts'
 import { ConnectorError, MillraceError } from '../errors.ts'
 import type { EventTimeSpec } from '../plan.ts'
+import type { RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
 import type { ReadResult, Source, SplitPosition, SplitReader } from '../source/source.ts'
 import { combinedWatermark, type SplitTime } from '../source/watermark-strategy.ts'
@@ -75,6 +76,19 @@ interface Split {
   isEnded: boolean
 }
 
+/** What a read brought: rows in the builder, or a batch of their own. */
+interface Chunk {
+  readonly split: Split
+  readonly result: ReadResult
+  readonly batch: RecordBatch | null
+}
+
+interface Reading {
+  chunk: Chunk | null
+  error: Error | null
+  done: Promise<void>
+}
+
 /** More distinct strings than this and the dictionary is begun anew, so that key churn does not leak. */
 const DICTIONARY_SIZE_MAX = 1 << 20
 const DICTIONARY_BYTES_MAX = 1 << 28
@@ -92,6 +106,8 @@ export class Intake {
   readonly #builder: BatchBuilder
   #turn = 0
   #isChunkPending = false
+  /** A read that has to be waited for. */
+  #reading: Reading | null = null
   #isEnded = false
   deadLetterCount = 0
 
@@ -179,25 +195,30 @@ export class Intake {
   }
 
   /**
-   * Reads and passes on a few chunks. A promise only when a reader or a direct sink has to be waited for.
+   * Reads and passes on a few chunks. A promise only when a direct sink has to be waited for; a reader that has to wait is asked again.
    *
    * @param toMark - Whether to stop as soon as {@link isBehindMark}.
    */
   step(toMark = false): IntakeProgress | Promise<IntakeProgress> {
+    const progress = this.#work(toMark)
+    this.#wake()
+    return progress
+  }
+
+  #work(toMark: boolean): IntakeProgress | Promise<IntakeProgress> {
     let progress: IntakeProgress = 'idle'
     for (let count = 0; count < CHUNKS_A_STEP; count++) {
       if (toMark && this.isBehindMark) return progress
       if (!this.#flush()) return progress === 'idle' ? 'blocked' : progress
       if (this.#isEnded) return 'ended'
-      const split = this.#nextSplit()
-      if (split === null) {
+      const arrived = this.#reading === null ? this.#read() : this.#arrived()
+      if (arrived === 'out') {
         this.#runOut()
         progress = 'progress'
         continue
       }
-      const read = this.#read(split)
-      if (read instanceof Promise) return read.then((result) => this.#afterRead(split, result))
-      const handled = this.#handle(split, read)
+      if (arrived === null) return this.#advanceIdle() ? 'progress' : progress
+      const handled = this.#handle(arrived)
       if (handled) progress = 'progress'
       const settling = this.#options.settle()
       if (settling !== null) return settling.then(() => progress)
@@ -206,22 +227,70 @@ export class Intake {
     return progress
   }
 
-  #read(split: Split): ReadResult | Promise<ReadResult> {
-    const failed = (error: unknown): never => {
-      throw sourceError(this.#options.name, error)
-    }
+  /** What the next split has: a chunk, null when it must be waited for, or `out` when all splits have ended. */
+  #read(): Chunk | null | 'out' {
+    const split = this.#nextSplit()
+    if (split === null) return 'out'
+    const builder = this.#emptyBuilder()
+    const rowsMax = this.#rowsUntilWatermark(split)
     try {
-      const read = split.reader.read(this.#emptyBuilder(), this.#rowsUntilWatermark(split))
-      return read instanceof Promise ? read.catch(failed) : read
+      const whole = split.reader.readBatch?.(rowsMax, builder.dictionary)
+      if (whole !== undefined) return { split, ...whole }
+      const read = split.reader.read(builder, rowsMax)
+      if (!(read instanceof Promise)) return { split, result: read, batch: null }
+      this.#wait(split, read)
+      return null
     } catch (error) {
-      return failed(error)
+      throw sourceError(this.#options.name, error)
     }
   }
 
-  /** Resolves when a live split may have something; null when none can say. */
+  #wait(split: Split, read: Promise<ReadResult>): void {
+    const reading: Reading = { chunk: null, error: null, done: Promise.resolve() }
+    reading.done = read.then(
+      (result) => {
+        reading.chunk = { split, result, batch: null }
+      },
+      (error: unknown) => {
+        reading.error = sourceError(this.#options.name, error)
+      },
+    )
+    this.#reading = reading
+  }
+
+  /** The chunk that was waited for, or null when it is still to come. */
+  #arrived(): Chunk | null {
+    const reading = this.#reading!
+    if (reading.error !== null) throw reading.error
+    if (reading.chunk !== null) this.#reading = null
+    return reading.chunk
+  }
+
+  #wake(): void {
+    for (const exchange of this.#options.exchanges) exchange.wake()
+  }
+
+  /** Resolves when a split may have something; null when none can say. */
   ready(): Promise<void> | null {
+    const reading = this.#reading
+    // What has arrived waits for the rings while a chunk is pending: then there is nothing to be woken for here.
+    if (reading !== null) return (reading.chunk !== null || reading.error !== null) && this.#isChunkPending ? null : reading.done
+    if (!this.isLive) return null
     const waits = this.#splits.filter((split) => !split.isEnded).map((split) => split.reader.ready?.())
     return waits.length === 0 || waits.includes(undefined) ? null : Promise.race(waits).then(() => undefined)
+  }
+
+  /** Brings the intake between two chunks: passes on what was read. @returns whether it is there, so that a barrier may follow. */
+  rest(): boolean {
+    if (this.#flush() && this.#reading !== null) {
+      const arrived = this.#arrived()
+      if (arrived !== null) this.#handle(arrived)
+      // Of a read that has brought nothing so far, nothing is behind the barrier: the reader's position is still the one before it.
+      else if (this.#builder.rowCount > 0 || this.#builder.deadLetters.length > 0) return false
+      this.#flush()
+    }
+    this.#wake()
+    return !this.#isChunkPending
   }
 
   /** Sends the barrier behind everything read so far; only when {@link isAtRest}. */
@@ -268,11 +337,6 @@ export class Intake {
     await Promise.all(this.#splits.map((split) => split.reader.close()))
   }
 
-  /** Continues writing what is pending. @returns whether nothing is. */
-  flush(): boolean {
-    return this.#flush()
-  }
-
   #flush(): boolean {
     if (!this.#isChunkPending) return true
     let isDone = true
@@ -307,18 +371,11 @@ export class Intake {
     return rows
   }
 
-  async #afterRead(split: Split, result: ReadResult): Promise<IntakeProgress> {
-    const handled = this.#handle(split, result)
-    await this.#options.settle()
-    if (handled) return 'progress'
-    return this.#advanceIdle() ? 'progress' : 'idle'
-  }
-
   /** Passes on what a read brought. @returns whether it brought anything. */
-  #handle(split: Split, result: ReadResult): boolean {
+  #handle({ split, result, batch }: Chunk): boolean {
     const { tracks, clock } = this.#options
     const builder = this.#builder
-    const rowCount = builder.rowCount
+    const rowCount = batch?.rowCount ?? builder.rowCount
     const isSomething = rowCount > 0 || builder.deadLetters.length > 0
     for (const letter of builder.deadLetters) {
       this.deadLetterCount++
@@ -326,8 +383,8 @@ export class Intake {
     }
     for (const track of tracks) track.observedMs = Number.NEGATIVE_INFINITY
     if (rowCount > 0) {
-      const batch = builder.build()
-      for (const stage of this.#options.stages) stage({ batch, times: null })
+      const rows = batch ?? builder.build()
+      for (const stage of this.#options.stages) stage({ batch: rows, times: null })
       split.recordCount += rowCount
       if (this.isLive) split.lastActiveMs = clock.monotonic()
     }
@@ -343,6 +400,8 @@ export class Intake {
       if (isPlace) isTurnOver = true
       if (isPlace || split.isEnded || (result === 'idle' && this.isLive)) this.#advance(track, index)
     })
+    // Every place is a mark on every ring, also where no watermark advances there: between two marks the outlets give each subtask its turn.
+    if (isTurnOver) for (const track of tracks) for (const exchange of track.exchanges) exchange.mark(track.watermarkMs)
     if (isTurnOver) this.#turn++
     this.#isChunkPending = true
     return isSomething || result !== 'idle'

@@ -7,7 +7,16 @@
  */
 
 import { ConfigError } from '../errors.ts'
-import { type AnalyzedPlan, analyzePlan, type EventTimeSpec, type OperatorSpec, type Plan, type SinkSpec, type SourceSpec, type WindowSpec } from '../plan.ts'
+import {
+  type AnalyzedPlan,
+  analyzePlan,
+  type EventTimeSpec,
+  type OperatorSpec,
+  type Plan,
+  type SinkSpec,
+  type SourceSpec,
+  type WindowSpec,
+} from '../plan.ts'
 import type { Schema } from '../schema.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import { type SubtaskLayout, subtaskLayout } from '../subtask/subtask-layout.ts'
@@ -104,7 +113,14 @@ export class JobGraph {
       case 'filter':
         return this.#transforms!.filterStage(spec, input, this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
       case 'map':
-        return this.#transforms!.mapStage(spec, input, this.schema(spec.uid), this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
+        return this.#transforms!.mapStage(
+          spec,
+          input,
+          this.schema(spec.uid),
+          this.#functions.get(spec.uid),
+          leaves.report,
+          this.stages(spec.uid, leaves),
+        )
       case 'eventTime':
         return this.#eventTime(spec, input, leaves)
       case 'keyBy': {
@@ -172,4 +188,3 @@ export interface StageLeaves {
   sink(name: string): SinkPort
   track(track: TimeTrack): void
 }
-

@@ -65,7 +65,12 @@ export interface JobStatus {
   readonly recoveredFrom: { readonly epoch: number; readonly checkpointId: number } | null
 }
 
-export function jobStatus(parts: JobParts, counters: readonly (readonly SubtaskCounters[])[], state: JobState, durationMs: number): JobStatus {
+export function jobStatus(
+  parts: JobParts,
+  counters: readonly (readonly SubtaskCounters[])[],
+  state: JobState,
+  durationMs: number,
+): JobStatus {
   const sources = parts.intakes.map(({ intake, counts }): SourceStatus => {
     const progress = intake.progress()
     return {

@@ -46,8 +46,7 @@ export interface JobParts {
 export type JobState = 'running' | 'stopping' | 'ended' | 'stopped' | 'failed'
 
 const IDLE_MS = 10
-/** How long a barrier waits for the next watermark, behind which it changes the order of no results; then it goes without. */
-const MARK_RECORDS_MAX = 65_536
+/** How long a barrier waits for a source to reach its next mark, behind which it changes the order of no results; then it goes without. */
 const MARK_MS_MAX = 5_000
 /** Busy rounds before the event loop gets a turn: checkpoints, signals and control messages live there. */
 const BUSY_MS = 4
@@ -61,8 +60,8 @@ export class RunningJob {
   #nextCheckpointMs: number
   /** Intakes that have yet to inject the barrier of the pending checkpoint. */
   #barrierAt = new Map<Intake, number>()
-  /** Intakes whose barrier waits for a watermark, and since when. */
-  #markWaits = new Map<Intake, { readonly recordCount: number; readonly sinceMs: number }>()
+  /** Intakes whose barrier waits for a mark, and since when, ms. */
+  #markWaits = new Map<Intake, number>()
   #preparing = new Map<Feeder, Promise<void>>()
   #lastCounters: readonly (readonly SubtaskCounters[])[] = []
   #durationMs: number | null = null
@@ -205,7 +204,7 @@ export class RunningJob {
     const { intake } = entry
     const checkpointId = this.#barrierAt.get(intake)
     if (checkpointId !== undefined) {
-      if (!intake.flush()) return false
+      if (!intake.rest()) return false
       if (this.#waitsForMark(intake)) return isProgress(intake.step(true))
       this.#markWaits.delete(intake)
       this.#barrierAt.delete(intake)
@@ -214,17 +213,17 @@ export class RunningJob {
       return true
     }
     if (this.#preparing.has(entry)) return false
-    if (!mayRead || intake.isEnded) return intake.isAtRest ? false : intake.flush()
+    if (!mayRead || intake.isEnded) return intake.isAtRest ? false : intake.rest()
     return isProgress(intake.step())
   }
 
-  /** Whether a barrier of this intake should wait for the watermark that is to come. */
+  /** Whether a barrier of this intake should wait for the mark that is to come. */
   #waitsForMark(intake: Intake): boolean {
     if (intake.isBehindMark || intake.isEnded) return false
     const nowMs = this.parts.clock.monotonic()
-    const wait = this.#markWaits.get(intake) ?? { recordCount: intake.recordCount, sinceMs: nowMs }
-    this.#markWaits.set(intake, wait)
-    return intake.recordCount - wait.recordCount < MARK_RECORDS_MAX && nowMs - wait.sinceMs < MARK_MS_MAX
+    const sinceMs = this.#markWaits.get(intake) ?? nowMs
+    this.#markWaits.set(intake, sinceMs)
+    return nowMs - sinceMs < MARK_MS_MAX
   }
 
   #stepOutlet(entry: JobParts['outlets'][number]): boolean {
@@ -265,7 +264,9 @@ export class RunningJob {
     if (writing !== null) waits.push(writing)
     for (const { busy } of this.parts.sinks) if (busy !== null) waits.push(busy)
     for (const { intake } of intakes) {
-      const ready = intake.isLive && this.#stop === null ? intake.ready() : null
+      // Only of who will take what is ready: a promise that has long resolved would keep the event loop from its turn.
+      const isTaken = this.#barrierAt.has(intake) || (this.#stop === null && !this.#isEnding)
+      const ready = isTaken ? intake.ready() : null
       if (ready !== null) waits.push(ready)
     }
     await Promise.race(waits)

@@ -36,7 +36,13 @@ export interface TimeObserver {
   observe(maxMs: number): void
 }
 
-export function eventTimeStage(spec: EventTimeSpec, schema: Schema, observer: TimeObserver, report: StageReport, next: readonly Stage[]): Stage {
+export function eventTimeStage(
+  spec: EventTimeSpec,
+  schema: Schema,
+  observer: TimeObserver,
+  report: StageReport,
+  next: readonly Stage[],
+): Stage {
   const column = schema.columns.findIndex(({ name }) => name === spec.column)
   const gather = new Gather(schema)
   let times = new Float64Array(0)
@@ -138,7 +144,10 @@ export class Gather {
     if (count === batch.rowCount) return { batch, times }
     if (this.#capacity < Math.max(1, count)) {
       this.#capacity = Math.max(1024, batch.rowCount)
-      this.#columns = this.#schema.columns.map(({ type }) => ({ values: newValues(type, this.#capacity), validity: new Uint8Array(this.#capacity) }))
+      this.#columns = this.#schema.columns.map(({ type }) => ({
+        values: newValues(type, this.#capacity),
+        validity: new Uint8Array(this.#capacity),
+      }))
       this.#times = new Float64Array(this.#capacity)
     }
     const columns = batch.columns.map((column, index): Column => {
@@ -148,7 +157,10 @@ export class Gather {
       return { ...column, values: target.values, validity: column.validity === null ? null : target.validity }
     })
     if (times !== null) gather(this.#times, times, selection, count)
-    return { batch: new RecordBatch(batch.schema, columns, count, gatherPanes(batch, selection, count)), times: times === null ? null : this.#times }
+    return {
+      batch: new RecordBatch(batch.schema, columns, count, gatherPanes(batch, selection, count)),
+      times: times === null ? null : this.#times,
+    }
   }
 }
 

@@ -15,7 +15,13 @@ import { type Column, RecordBatch, type RowObject } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
 import { Gather, pass, type RowFunction, type Stage, type StageReport } from './stage.ts'
 
-export function filterStage(spec: FilterSpec, schema: Schema, fn: RowFunction | undefined, report: StageReport, next: readonly Stage[]): Stage {
+export function filterStage(
+  spec: FilterSpec,
+  schema: Schema,
+  fn: RowFunction | undefined,
+  report: StageReport,
+  next: readonly Stage[],
+): Stage {
   const select = fn === undefined ? selectByExpression(spec.where as Expression, schema) : selectByFunction(spec.uid, fn, report)
   const gather = new Gather(schema)
   let selection = new Uint32Array(0)
@@ -53,7 +59,14 @@ function selectByFunction(uid: string, predicate: RowFunction, report: StageRepo
   }
 }
 
-export function mapStage(spec: MapSpec, input: Schema, output: Schema, fn: RowFunction | undefined, report: StageReport, next: readonly Stage[]): Stage {
+export function mapStage(
+  spec: MapSpec,
+  input: Schema,
+  output: Schema,
+  fn: RowFunction | undefined,
+  report: StageReport,
+  next: readonly Stage[],
+): Stage {
   return fn === undefined ? mapByExpressions(spec, input, output, next) : mapByFunction(spec.uid, output, fn, report, next)
 }
 
@@ -87,7 +100,11 @@ function mapByFunction(uid: string, output: Schema, fn: RowFunction, report: Sta
       try {
         const mapped = fn(object)
         if (typeof mapped !== 'object' || mapped === null) {
-          report.deadLetter({ ...functionThrew(uid, row, object, null), code: 'FUNCTION_RESULT', reason: `The function of ${uid} returned ${String(mapped)} instead of a row` })
+          report.deadLetter({
+            ...functionThrew(uid, row, object, null),
+            code: 'FUNCTION_RESULT',
+            reason: `The function of ${uid} returned ${String(mapped)} instead of a row`,
+          })
         } else if (builder.appendRow(mapped, `row ${row}`) && chunk.times !== null) {
           times[builder.rowCount - 1] = chunk.times[row]!
         }

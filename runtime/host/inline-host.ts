@@ -41,7 +41,9 @@ export class InlineHost implements Host {
         const kernel = new KernelInstance(this.#options.module, memory, layout)
         const sections = restore[operator]?.[index] ?? []
         if (sections.length > 0) kernel.restore(sections)
-        this.#subtasks[operator]!.push(new Subtask(kernel, { snapshot: (id, bytes, counters) => events.snapshot(operator, index, id, bytes, counters) }))
+        this.#subtasks[operator]!.push(
+          new Subtask(kernel, { snapshot: (id, bytes, counters) => events.snapshot(operator, index, id, bytes, counters) }),
+        )
         return { memory, ring: () => {} }
       })
     })

@@ -56,7 +56,8 @@ export class WorkerHost implements Host {
     await Promise.all(
       this.#workers.map(async ({ service, lost }, index) => {
         const events: WorkerEvents = {
-          snapshot: (operator, checkpointId, sections, counters) => options.events.snapshot(operator, index, checkpointId, sections, counters),
+          snapshot: (operator, checkpointId, sections, counters) =>
+            options.events.snapshot(operator, index, checkpointId, sections, counters),
           failed: (error) => options.events.failed(errorFromData(error)),
         }
         const subtasks = layouts.map((layout, operator) => ({
@@ -106,11 +107,14 @@ export class WorkerHost implements Host {
     lost.catch(() => {})
     handle.onLost((reason) => {
       if (this.#isClosing) return
-      const error = new JobStateError('WORKER_LOST', `A worker of the job is gone (${reason}); restart the job from its newest checkpoint`, { retryable: true })
+      const error = new JobStateError(
+        'WORKER_LOST',
+        `A worker of the job is gone (${reason}); restart the job from its newest checkpoint`,
+        { retryable: true },
+      )
       reject(error)
       events.failed(error)
     })
     return { handle, service: wrap<WorkerService>(handle.endpoint), lost }
   }
 }
-

@@ -31,13 +31,17 @@ export function serve(endpoint: Endpoint, clock: Clock): void {
       const remote = events as unknown as Remote<WorkerEvents>
       try {
         if (options.protocol !== PROTOCOL_VERSION) {
-          throw new KernelError('PROTOCOL_MISMATCH', `The worker speaks protocol ${PROTOCOL_VERSION}, the coordinator ${options.protocol}: bundle both from the same version of millrace`)
+          throw new KernelError(
+            'PROTOCOL_MISMATCH',
+            `The worker speaks protocol ${PROTOCOL_VERSION}, the coordinator ${options.protocol}: bundle both from the same version of millrace`,
+          )
         }
         subtasks = options.subtasks.map(({ layout, memory, sections }, operator) => {
           const kernel = new KernelInstance(options.module, memory, layout)
           if (sections.length > 0) kernel.restore(sections)
           return new Subtask(kernel, {
-            snapshot: (checkpointId, bytes, counters) => void remote.snapshot(operator, checkpointId, transfer(bytes, [bytes.buffer]), counters),
+            snapshot: (checkpointId, bytes, counters) =>
+              void remote.snapshot(operator, checkpointId, transfer(bytes, [bytes.buffer]), counters),
           })
         })
         const bells = options.subtasks.map(({ memory }) => new Doorbell(memory.buffer, DOORBELL_OFFSET))
@@ -82,4 +86,3 @@ async function run(subtasks: readonly Subtask[], bells: readonly Doorbell[], coo
     await clock.yield()
   }
 }
-

@@ -24,6 +24,8 @@ async function compile(isShared: boolean): Promise<WebAssembly.Module> {
   try {
     return await WebAssembly.compile(bytes)
   } catch (cause) {
-    throw new ConfigError('WASM_REFUSED', "Cannot compile the kernel; a Content-Security-Policy must allow script-src 'wasm-unsafe-eval'", { cause })
+    throw new ConfigError('WASM_REFUSED', "Cannot compile the kernel; a Content-Security-Policy must allow script-src 'wasm-unsafe-eval'", {
+      cause,
+    })
   }
 }

@@ -6,7 +6,9 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
 import type { Platform, WorkerHandle } from './platform.ts'
 
 // As source the entry is TypeScript, which Node runs as it is; as a package it is the bundle beside this one.
-const entry = import.meta.url.endsWith('.ts') ? new URL('../host/node-worker-entry.ts', import.meta.url) : new URL('./node-worker.js', import.meta.url)
+const entry = import.meta.url.endsWith('.ts')
+  ? new URL('../host/node-worker-entry.ts', import.meta.url)
+  : new URL('./node-worker.js', import.meta.url)
 
 export const platform: Platform = {
   name: 'node',

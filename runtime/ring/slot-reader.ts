@@ -80,7 +80,10 @@ export class SlotReader {
     const view = this.#view
     const epoch = view.getInt32(slot + L.SLOT_EPOCH_OFFSET, true)
     if (epoch !== this.#options.epoch) {
-      throw new KernelError('EPOCH_MISMATCH', `Subtask of ${this.#options.layout.uid} wrote a slot of epoch ${epoch}; this is epoch ${this.#options.epoch}`)
+      throw new KernelError(
+        'EPOCH_MISMATCH',
+        `Subtask of ${this.#options.layout.uid} wrote a slot of epoch ${epoch}; this is epoch ${this.#options.epoch}`,
+      )
     }
     const rowCount = view.getInt32(slot + L.SLOT_ROW_COUNT_OFFSET, true)
     const kind = view.getInt32(slot + L.SLOT_KIND_OFFSET, true)
@@ -128,7 +131,8 @@ export class SlotReader {
       // The schema has windowStart, windowEnd, keys, aggregates; the slot has the pane after the first two.
       const slotColumn = index < L.RESULT_PANE ? index : index + 1
       const raw = numbers(slotColumn)
-      const validity = index < L.RESULT_PANE ? null : copyValidity(this.#buffer, slot + L.resultValidityOffset(slotColumn, columnCount, rowsMax), rowCount)
+      const validity =
+        index < L.RESULT_PANE ? null : copyValidity(this.#buffer, slot + L.resultValidityOffset(slotColumn, columnCount, rowsMax), rowCount)
       return { name, type, values: convert(raw, type), validity, dictionary: type === 'utf8' ? this.#dictionary : null }
     })
     const panes = numbers(L.RESULT_PANE)

@@ -156,7 +156,9 @@ export class SlotWriter {
 }
 
 export function valuesView(column: ShippedColumn, buffer: ArrayBufferLike, slot: number, rows: number): Float64Array | Uint32Array {
-  return column.form === 'code' ? new Uint32Array(buffer, slot + column.valuesOffset, rows) : new Float64Array(buffer, slot + column.valuesOffset, rows)
+  return column.form === 'code'
+    ? new Uint32Array(buffer, slot + column.valuesOffset, rows)
+    : new Float64Array(buffer, slot + column.valuesOffset, rows)
 }
 
 type Numbers = Column['values'] | Uint16Array

@@ -8,6 +8,8 @@
 
 import type { Clock } from '../clock.ts'
 import type { BatchBuilder } from '../batch-builder.ts'
+import type { Dictionary } from '../dictionary.ts'
+import type { RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
 
 /** Where to resume a split. Plain JSON data; its meaning is the source's own. */
@@ -45,6 +47,13 @@ export interface SplitReader {
    * May answer at once or with a promise; a synchronous answer is faster.
    */
   read(builder: BatchBuilder, rowsMax: number): ReadResult | Promise<ReadResult>
+  /**
+   * Instead of {@link read}, for readers whose rows lie in columns already: a view of them, without a copy. Asked first where it is there.
+   *
+   * @param dictionary - The stream's dictionary, which codes of string columns must belong to.
+   * @returns undefined when this time the rows must be read.
+   */
+  readBatch?(rowsMax: number, dictionary: Dictionary): { readonly batch: RecordBatch; readonly result: ReadResult } | undefined
   /** The position after the last row or dead letter that was added. */
   position(): SplitPosition
   /** Total size and how far the reader is, in any unit, for progress; null when unknown. */

@@ -75,7 +75,10 @@ export class KernelInstance {
     this.#exports = instance.exports as unknown as KernelExports
     const version = this.#exports.layoutVersion()
     if (version !== L.LAYOUT_VERSION) {
-      throw new KernelError('LAYOUT_MISMATCH', `The kernel has layout ${version}, the runtime ${L.LAYOUT_VERSION}: load both from the same version of millrace`)
+      throw new KernelError(
+        'LAYOUT_MISMATCH',
+        `The kernel has layout ${version}, the runtime ${L.LAYOUT_VERSION}: load both from the same version of millrace`,
+      )
     }
     this.#check(this.#call(() => this.#exports.configure()))
   }
@@ -150,7 +153,11 @@ export class KernelInstance {
 
   #trap(cause: unknown): KernelError {
     const message = cause instanceof Error ? cause.message : String(cause)
-    return new KernelError('KERNEL_TRAP', `The kernel of operator ${this.#layout.uid} trapped (${message}): a defect of millrace, please report it`, { cause })
+    return new KernelError(
+      'KERNEL_TRAP',
+      `The kernel of operator ${this.#layout.uid} trapped (${message}): a defect of millrace, please report it`,
+      { cause },
+    )
   }
 
   #check(status: number): void {
@@ -162,16 +169,33 @@ export class KernelInstance {
     switch (status) {
       case L.STATUS_STATE_LIMIT: {
         const bytes = pagesMax * L.PAGE_BYTES
-        return new ConfigError('STATE_LIMIT', `State of operator ${uid} does not fit in ${bytes} bytes a subtask; raise memoryBytesMax or parallelism, or use fewer keys, smaller windows or less lateness`, { details: { bytes } })
+        return new ConfigError(
+          'STATE_LIMIT',
+          `State of operator ${uid} does not fit in ${bytes} bytes a subtask; raise memoryBytesMax or parallelism, or use fewer keys, smaller windows or less lateness`,
+          { details: { bytes } },
+        )
       }
       case L.STATUS_LATE_RECORD:
-        return new RecordError('LATE_RECORD', `A record came too late for its windows and operator ${uid} is declared to fail on late records; use .lateTo(name) or a larger delay`)
+        return new RecordError(
+          'LATE_RECORD',
+          `A record came too late for its windows and operator ${uid} is declared to fail on late records; use .lateTo(name) or a larger delay`,
+        )
       case L.STATUS_SNAPSHOT_INVALID:
-        return new CheckpointError('CHECKPOINT_CORRUPT', `Operator ${uid} cannot restore its state: the chunk is not a snapshot of this operator`)
+        return new CheckpointError(
+          'CHECKPOINT_CORRUPT',
+          `Operator ${uid} cannot restore its state: the chunk is not a snapshot of this operator`,
+        )
       case L.STATUS_CONFIG_INVALID:
-        return new KernelError('KERNEL_CONFIG_INVALID', `The kernel refused the configuration of operator ${uid}: a defect of millrace, please report it`)
+        return new KernelError(
+          'KERNEL_CONFIG_INVALID',
+          `The kernel refused the configuration of operator ${uid}: a defect of millrace, please report it`,
+        )
       default:
-        return new KernelError('KERNEL_STATUS', `The kernel of operator ${uid} answered status ${status}: a defect of millrace, please report it`, { details: { status } })
+        return new KernelError(
+          'KERNEL_STATUS',
+          `The kernel of operator ${uid} answered status ${status}: a defect of millrace, please report it`,
+          { details: { status } },
+        )
     }
   }
 }

@@ -34,7 +34,10 @@ export function readSections(bytes: Uint8Array<ArrayBuffer>): Section[] {
   while (at < bytes.length) {
     const length = at + SECTION_HEADER_BYTES <= bytes.length ? view.getInt32(at + SECTION_BYTES_OFFSET, true) : 0
     if (length < SECTION_HEADER_BYTES || at + length > bytes.length || length % 8 !== 0) {
-      throw new CheckpointError('CHECKPOINT_CORRUPT', `A state chunk is damaged: section of ${length} bytes at byte ${at} of ${bytes.length}`)
+      throw new CheckpointError(
+        'CHECKPOINT_CORRUPT',
+        `A state chunk is damaged: section of ${length} bytes at byte ${at} of ${bytes.length}`,
+      )
     }
     sections.push({
       kind: view.getInt32(at + SECTION_KIND_OFFSET, true),

@@ -76,7 +76,10 @@ export function subtaskLayout(options: LayoutOptions): SubtaskLayout {
   const { values, aggregates } = planValues(window.aggregates, (name) => ship(name, formOf(name) === 'code' ? 'presence' : 'number'))
   if (window.late.kind === 'sideOutput') for (const column of schema.columns) ship(column.name, formOf(column.name))
   if (shipped.length > L.COLUMNS_MAX) {
-    throw new ConfigError('COLUMNS_TOO_MANY', `Operator ${window.uid} needs ${shipped.length} columns of its input; at most ${L.COLUMNS_MAX} are possible`)
+    throw new ConfigError(
+      'COLUMNS_TOO_MANY',
+      `Operator ${window.uid} needs ${shipped.length} columns of its input; at most ${L.COLUMNS_MAX} are possible`,
+    )
   }
 
   let offset = L.SLOT_HEADER_BYTES

@@ -139,6 +139,28 @@ test('random damage of several files under one seed: never wrong data, never an 
   for (const result of seen) expect([1, 2, 3, 'CHECKPOINT_CORRUPT', 'STATE_LOST', 'JOB_LOCKED']).toContain(result)
 })
 
+test('while a manifest whose list of chunks is damaged is kept, no chunk is thrown away: it may be repaired', async () => {
+  const root = await pristine()
+  const path = new DiskPaths(root).manifest({ epoch: 1, checkpointId: 3 })
+  const bytes = readFileSync(path)
+  const chunk = filesBelow(root).find(
+    (file) => file.startsWith('chunks') && readFileSync(join(root, file), 'latin1').includes('value of 3'),
+  )!
+  // In the list of chunks, behind the manifest.
+  bytes[bytes.length - 45]! ^= 1
+  writeFileSync(path, bytes)
+  const session = await diskStore(root, new FakeProcesses().spawn()).open('contract')
+  await recover(session, JOB)
+  for (let id = 4; id <= 5; id++) {
+    await commitSample(session, id)
+    expect(filesBelow(root)).toContain(chunk)
+  }
+  await commitSample(session, 6)
+  expect(filesBelow(root)).not.toContain(chunk)
+  expect(filesBelow(join(root, 'chunks')).length).toBe(4)
+  await session.close()
+})
+
 describe('a directory made by somebody else', () => {
   /** Puts a manifest of that text in the place of checkpoint 3. */
   async function withManifest(root: string, text: string): Promise<void> {

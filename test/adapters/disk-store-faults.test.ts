@@ -145,6 +145,20 @@ test('after a full disk the files of the failed checkpoint are removed, and the 
   }
 })
 
+test('after a failure that is not a full disk, too, the next good checkpoint leaves nothing of the failed one', async () => {
+  for (let nth = 0; nth < 16; nth++) {
+    const root = newDirectory()
+    const disk = new FaultyDisk()
+    const session = await diskStore(root, new FakeProcesses().spawn(), disk).open('contract')
+    await commitSample(session, 1)
+    disk.failAt(nth, 'EIO')
+    await expect(commitSample(session, 2, ['a', 'b', 'c', 'd'])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    disk.heal()
+    await commitSample(session, 2)
+    expect(filesBelow(join(root, 'chunks')).length).toBe(3)
+  }
+})
+
 test('a session whose directory could not be synced ends, and the next one goes on', async () => {
   const root = newDirectory()
   const processes = new FakeProcesses()

@@ -19,7 +19,9 @@ export interface Columns {
 }
 
 /** Where the native baseline can be run, or why not. */
-export type Native = { readonly kind: 'ready'; readonly run: (keyCount: number, disorder: string, variant: string) => number } | { readonly kind: 'absent'; readonly why: string }
+export type Native =
+  | { readonly kind: 'ready'; readonly run: (keyCount: number, disorder: string, variant: string) => number }
+  | { readonly kind: 'absent'; readonly why: string }
 
 /** Compiles the C baseline of the prototype and generates its inputs once. */
 export function prepareNative(): Native {
@@ -35,7 +37,8 @@ export function prepareNative(): Native {
   for (const name of ['gen.c', 'w1.c', 'w23.c']) copyFileSync(`${prototype}/${name}`, `${cache}c/${name}`)
   try {
     for (const name of ['gen', 'w1', 'w23']) {
-      if (!existsSync(`${cache}c/${name}`)) execFileSync('gcc', ['-O3', '-march=native', `${name}.c`, '-o', name, '-lm'], { cwd: `${cache}c`, stdio: 'ignore' })
+      if (!existsSync(`${cache}c/${name}`))
+        execFileSync('gcc', ['-O3', '-march=native', `${name}.c`, '-o', name, '-lm'], { cwd: `${cache}c`, stdio: 'ignore' })
     }
   } catch {
     return { kind: 'absent', why: 'the baseline does not compile here (it needs AVX-512)' }

@@ -1,6 +1,22 @@
 /** W1 as a user would run it: a pipeline, a columnar source, workers, a sink that counts. */
 
-import { boundedOutOfOrderness, columnsSource, count, dictionaryColumn, f64, max, min, pipeline, schema, type Sink, start, sum, timestamp, tumbling, utf8 } from 'millrace'
+import {
+  boundedOutOfOrderness,
+  columnsSource,
+  count,
+  dictionaryColumn,
+  f64,
+  max,
+  min,
+  pipeline,
+  schema,
+  type Sink,
+  start,
+  sum,
+  timestamp,
+  tumbling,
+  utf8,
+} from 'millrace'
 import type { Columns } from './input.ts'
 
 /** Takes batches and does nothing with them: the cost of a real sink is its own. */
@@ -20,7 +36,10 @@ function countingSink(): Sink {
 }
 
 /** Nanoseconds an event, from the first record read to the last window given to the sink. */
-export async function runJob({ times, values, keys }: Columns, options: { readonly host: 'workers' | 'inline'; readonly parallelism: number }): Promise<number> {
+export async function runJob(
+  { times, values, keys }: Columns,
+  options: { readonly host: 'workers' | 'inline'; readonly parallelism: number },
+): Promise<number> {
   const job = pipeline('w1')
     .source('events', schema({ key: utf8(), at: timestamp(), value: f64() }))
     .eventTime('at', boundedOutOfOrderness('5s', { everyRecords: 4096 }))

@@ -34,7 +34,10 @@ export class KernelRun {
     this.#shape = shape
     const batches = Math.ceil(columns.times.length / BATCH_ROWS)
     const { sizeMs, slideMs } = shape
-    const window = sizeMs === slideMs ? ({ kind: 'tumbling', sizeMs, offsetMs: 0 } as const) : ({ kind: 'sliding', sizeMs, slideMs, offsetMs: 0 } as const)
+    const window =
+      sizeMs === slideMs
+        ? ({ kind: 'tumbling', sizeMs, offsetMs: 0 } as const)
+        : ({ kind: 'sliding', sizeMs, slideMs, offsetMs: 0 } as const)
     this.#layout = subtaskLayout({
       window: {
         uid: 'w1',
@@ -43,7 +46,12 @@ export class KernelRun {
         window,
         allowedLatenessMs: 0,
         late: { kind: 'drop' },
-        aggregates: { n: { fn: 'count' }, sum: { fn: 'sum', column: 'value' }, min: { fn: 'min', column: 'value' }, max: { fn: 'max', column: 'value' } },
+        aggregates: {
+          n: { fn: 'count' },
+          sum: { fn: 'sum', column: 'value' },
+          min: { fn: 'min', column: 'value' },
+          max: { fn: 'max', column: 'value' },
+        },
       },
       schema: schema({ key: utf8(), at: timestamp(), value: f64() }),
       keyColumns: ['key'],
@@ -102,7 +110,8 @@ export class KernelRun {
       const carried = next > watermark ? next : Number.NaN
       if (next > watermark) watermark = next
       const batch = new RecordBatch({ columns: names } as never, columns, to - from)
-      if (!writer.writeRows(batch, times.subarray(from, to), groups, null, 0, to - from, carried, 0)) throw new Error('the ring is too small')
+      if (!writer.writeRows(batch, times.subarray(from, to), groups, null, 0, to - from, carried, 0))
+        throw new Error('the ring is too small')
     }
   }
 }

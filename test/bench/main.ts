@@ -29,13 +29,16 @@ async function takeTurns(contestants: Readonly<Record<string, () => number | Pro
   return new Map([...times].map(([name, list]) => [name, median(list)]))
 }
 
-const line = (...cells: (string | number)[]) => console.log(cells.map((cell, index) => (index === 0 ? String(cell).padEnd(44) : String(cell).padStart(12))).join(' '))
+const line = (...cells: (string | number)[]) =>
+  console.log(cells.map((cell, index) => (index === 0 ? String(cell).padEnd(44) : String(cell).padStart(12))).join(' '))
 const ns = (value: number | undefined) => (value === undefined ? '-' : value.toFixed(2))
 const ratio = (a: number | undefined, b: number | undefined) => (a === undefined || b === undefined ? '-' : `${(a / b).toFixed(2)}x`)
 const rate = (value: number) => `${(1000 / value).toFixed(0)} M/s`
 
 const native: Native = prepareNative()
-console.log(`millrace bench: ${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.version}, ${ROWS / 1e6} M events, median of ${ROUNDS} rounds`)
+console.log(
+  `millrace bench: ${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.version}, ${ROWS / 1e6} M events, median of ${ROUNDS} rounds`,
+)
 console.log(native.kind === 'ready' ? 'native: C, gcc -O3 -march=native, best variant' : `native: none, ${native.why}`)
 
 console.log('\nW1, tumbling 1 s, count sum min max, kernel alone (columns in the ring)')
@@ -49,7 +52,12 @@ for (const keyCount of [16, 1024, 65_536, 1_048_576]) {
       kernel: () => kernel.run(),
       ...(native.kind === 'ready' ? { native: () => native.run(keyCount, disorder, variants[keyCount]!) } : {}),
     })
-    line(`K=${keyCount} ${disorder === 'd0' ? 'in order' : '20 % disorder'}`, ns(result.get('kernel')), ns(result.get('native')), ratio(result.get('kernel'), result.get('native')))
+    line(
+      `K=${keyCount} ${disorder === 'd0' ? 'in order' : '20 % disorder'}`,
+      ns(result.get('kernel')),
+      ns(result.get('native')),
+      ratio(result.get('kernel'), result.get('native')),
+    )
   }
 }
 
@@ -70,7 +78,7 @@ console.log('\nWhole job by the public API: columns -> router -> rings -> worker
   const result = await takeTurns({
     'workers, parallelism 1': () => runJob(columns, { host: 'workers', parallelism: 1 }),
     'workers, parallelism 2': () => runJob(columns, { host: 'workers', parallelism: 2 }),
-    'inline': () => runJob(columns, { host: 'inline', parallelism: 1 }),
+    inline: () => runJob(columns, { host: 'inline', parallelism: 1 }),
   })
   line('', 'ns/event', 'rate')
   for (const [name, value] of result) line(name, ns(value), rate(value))

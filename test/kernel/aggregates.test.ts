@@ -4,7 +4,14 @@ import { expect, test } from 'vitest'
 import { Kernel, type Aggregate, type KernelPlan, type Op, type Value } from '../support/kernel-harness.ts'
 
 function last(fns: readonly Aggregate[], ops: readonly Op[], plan: Partial<KernelPlan> = {}): readonly (number | null)[] {
-  const kernel = new Kernel({ sizeMs: 100, slideMs: 100, columns: ['f64'], keys: [], aggregates: fns.map((fn) => ({ fn, column: 0 })), ...plan })
+  const kernel = new Kernel({
+    sizeMs: 100,
+    slideMs: 100,
+    columns: ['f64'],
+    keys: [],
+    aggregates: fns.map((fn) => ({ fn, column: 0 })),
+    ...plan,
+  })
   kernel.feed([...ops, { watermark: Infinity }])
   kernel.settle()
   const pane = kernel.outputs.findLast((output) => output.kind === 'pane')
@@ -13,7 +20,15 @@ function last(fns: readonly Aggregate[], ops: readonly Op[], plan: Partial<Kerne
 const values = (...list: Value[]): Op[] => list.map((value, i) => ({ ms: i, values: [value] }))
 
 test('of equal times, first is the earliest arrival and last the latest', () => {
-  const ops: Op[] = [[5, 1], [5, 2], [3, 3], [3, 4], [9, 5], [9, 6], [7, 7]].map(([ms, value]) => ({ ms: ms!, values: [value!] }))
+  const ops: Op[] = [
+    [5, 1],
+    [5, 2],
+    [3, 3],
+    [3, 4],
+    [9, 5],
+    [9, 6],
+    [7, 7],
+  ].map(([ms, value]) => ({ ms: ms!, values: [value!] }))
   expect(last(['first', 'last'], ops)).toEqual([3, 6])
 })
 
@@ -40,8 +55,16 @@ test('min and max ignore NaN unless all are NaN', () => {
 })
 
 test('a window of nulls gives null, but counts', () => {
-  expect(last(['countRows', 'count', 'sum', 'min', 'max', 'mean', 'first', 'variancePopulation'], values(null, null)))
-    .toEqual([2, 0, null, null, null, null, null, null])
+  expect(last(['countRows', 'count', 'sum', 'min', 'max', 'mean', 'first', 'variancePopulation'], values(null, null))).toEqual([
+    2,
+    0,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+  ])
 })
 
 test('the first null keeps the rows counted before it', () => {

@@ -4,7 +4,15 @@ import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
 import { Kernel, type KernelPlan, type Op, type Value } from '../support/kernel-harness.ts'
 
-const PLAN: KernelPlan = { sizeMs: 10, slideMs: 10, columns: ['f64', 'utf8'], keys: [0], aggregates: [{ fn: 'countRows' }], batchRowsMax: 128, resultRowsMax: 128 }
+const PLAN: KernelPlan = {
+  sizeMs: 10,
+  slideMs: 10,
+  columns: ['f64', 'utf8'],
+  keys: [0],
+  aggregates: [{ fn: 'countRows' }],
+  batchRowsMax: 128,
+  resultRowsMax: 128,
+}
 
 function keysOf(kernel: Kernel): readonly (readonly Value[])[] {
   return kernel.outputs.filter((output) => output.kind === 'pane').map((pane) => pane.keys)
@@ -15,7 +23,11 @@ test('−0 and +0 are one key, all NaNs are one key, null is a key', () => {
   kernel.feed([-0, Number.NaN, 0, null, -Number.NaN, null].map((key) => ({ ms: 1, values: [key, 'x'] })))
   kernel.writeBatch([], 9)
   kernel.settle()
-  expect(kernel.outputs.filter((output) => output.kind === 'pane').map((pane) => [pane.keys[0], pane.aggregates[0]])).toEqual([[0, 2], [Number.NaN, 2], [null, 2]])
+  expect(kernel.outputs.filter((output) => output.kind === 'pane').map((pane) => [pane.keys[0], pane.aggregates[0]])).toEqual([
+    [0, 2],
+    [Number.NaN, 2],
+    [null, 2],
+  ])
 })
 
 test('keys come in the order of their first record, whatever order their codes came in', () => {
@@ -29,12 +41,23 @@ test('keys come in the order of their first record, whatever order their codes c
 
 test('a new dictionary generation voids the codes before it and keeps the keys', () => {
   const kernel = new Kernel({ ...PLAN, keys: [1] })
-  kernel.writeBatch(['a', 'b', 'c'].map((name) => ({ ms: 1, values: [0, name] })), Number.NaN)
+  kernel.writeBatch(
+    ['a', 'b', 'c'].map((name) => ({ ms: 1, values: [0, name] })),
+    Number.NaN,
+  )
   kernel.settle()
   kernel.newGeneration()
-  kernel.writeBatch(['c', 'd', 'a'].map((name) => ({ ms: 1, values: [0, name] })), 9)
+  kernel.writeBatch(
+    ['c', 'd', 'a'].map((name) => ({ ms: 1, values: [0, name] })),
+    9,
+  )
   kernel.settle()
-  expect(kernel.outputs.filter((output) => output.kind === 'pane').map((pane) => [pane.keys[0], pane.aggregates[0]])).toEqual([['a', 2], ['b', 1], ['c', 2], ['d', 1]])
+  expect(kernel.outputs.filter((output) => output.kind === 'pane').map((pane) => [pane.keys[0], pane.aggregates[0]])).toEqual([
+    ['a', 2],
+    ['b', 1],
+    ['c', 2],
+    ['d', 1],
+  ])
 })
 
 test('a code that was never defined is an invalid slot', () => {
@@ -47,7 +70,10 @@ test('a code that was never defined is an invalid slot', () => {
 })
 
 describe('keys that come and go', () => {
-  test.each([['numbers', 0], ['strings', 1]] as const)('%s: memory stays bounded and the order exact', (_, column) => {
+  test.each([
+    ['numbers', 0],
+    ['strings', 1],
+  ] as const)('%s: memory stays bounded and the order exact', (_, column) => {
     const kernel = new Kernel({ ...PLAN, keys: [column], pagesMax: 200 })
     let peak = 0
     const rounds = 400

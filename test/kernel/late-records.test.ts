@@ -4,15 +4,27 @@ import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
 import { Kernel, KernelFailure, type KernelPlan, type Op } from '../support/kernel-harness.ts'
 
-const PLAN: KernelPlan = { sizeMs: 10, slideMs: 10, columns: ['f64'], keys: [], aggregates: [{ fn: 'sum', column: 0 }], latePolicy: 'output' }
+const PLAN: KernelPlan = {
+  sizeMs: 10,
+  slideMs: 10,
+  columns: ['f64'],
+  keys: [],
+  aggregates: [{ fn: 'sum', column: 0 }],
+  latePolicy: 'output',
+}
 const at = (ms: number, value = 1): Op => ({ ms, values: [value] })
 
 function outcome(plan: KernelPlan, ops: readonly Op[]): string[] {
   const kernel = new Kernel(plan)
   kernel.feed(ops)
   kernel.settle()
-  return kernel.outputs.filter((output) => output.kind !== 'watermark')
-    .map((output) => (output.kind === 'pane' ? `${output.start}+${output.index}${['early', 'on time', 'late'][output.timing]!}=${output.aggregates[0]!}` : `${output.kind} ${'ms' in output ? output.ms : ''}`))
+  return kernel.outputs
+    .filter((output) => output.kind !== 'watermark')
+    .map((output) =>
+      output.kind === 'pane'
+        ? `${output.start}+${output.index}${['early', 'on time', 'late'][output.timing]!}=${output.aggregates[0]!}`
+        : `${output.kind} ${'ms' in output ? output.ms : ''}`,
+    )
 }
 
 describe('without allowed lateness', () => {
@@ -29,7 +41,11 @@ describe('without allowed lateness', () => {
 
   test('of sliding windows, those that have fired do not change and the others count the record', () => {
     const plan = { ...PLAN, sizeMs: 20 }
-    expect(outcome(plan, [at(5, 1), { watermark: 9 }, at(5, 2), { watermark: 19 }, at(5, 4)])).toEqual(['-10+0on time=1', '0+0on time=3', 'late 5'])
+    expect(outcome(plan, [at(5, 1), { watermark: 9 }, at(5, 2), { watermark: 19 }, at(5, 4)])).toEqual([
+      '-10+0on time=1',
+      '0+0on time=3',
+      'late 5',
+    ])
   })
 })
 

@@ -22,15 +22,19 @@ test.each([
   expect(kernel.exports.step(1)).toBe(L.STATUS_SLOT_INVALID)
 })
 
-test.each([['payload', L.SLOT_PAYLOAD_BYTES_OFFSET, -8], ['payload', L.SLOT_PAYLOAD_BYTES_OFFSET, 1 << 24], ['entry', L.SLOT_HEADER_BYTES + L.ENTRY_BYTE_LENGTH_OFFSET, 1 << 30], ['entry', L.SLOT_HEADER_BYTES + L.ENTRY_BYTE_LENGTH_OFFSET, -1]])(
-  'a dictionary with an impossible %s is refused', (_, offset, value) => {
-    const kernel = new Kernel({ ...PLAN, columns: ['utf8'], keys: [0], aggregates: [] })
-    const slot = kernel.claim(L.SLOT_DICTIONARY)
-    kernel.view().setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, 16, true)
-    kernel.view().setInt32(slot + offset, value, true)
-    kernel.publish()
-    expect(kernel.exports.step(1)).toBe(L.STATUS_SLOT_INVALID)
-  })
+test.each([
+  ['payload', L.SLOT_PAYLOAD_BYTES_OFFSET, -8],
+  ['payload', L.SLOT_PAYLOAD_BYTES_OFFSET, 1 << 24],
+  ['entry', L.SLOT_HEADER_BYTES + L.ENTRY_BYTE_LENGTH_OFFSET, 1 << 30],
+  ['entry', L.SLOT_HEADER_BYTES + L.ENTRY_BYTE_LENGTH_OFFSET, -1],
+])('a dictionary with an impossible %s is refused', (_, offset, value) => {
+  const kernel = new Kernel({ ...PLAN, columns: ['utf8'], keys: [0], aggregates: [] })
+  const slot = kernel.claim(L.SLOT_DICTIONARY)
+  kernel.view().setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, 16, true)
+  kernel.view().setInt32(slot + offset, value, true)
+  kernel.publish()
+  expect(kernel.exports.step(1)).toBe(L.STATUS_SLOT_INVALID)
+})
 
 test('the end is passed on once there is room, and answered for ever', () => {
   const kernel = new Kernel({ ...PLAN, outputSlots: 1 })
@@ -63,10 +67,16 @@ test('a barrier stops the step until it is passed', () => {
 })
 
 test.each([
-  ['another layout version', L.CONFIG_LAYOUT_VERSION, 99], ['too many columns', L.CONFIG_COLUMN_COUNT, 33], ['too many keys', L.CONFIG_KEY_COUNT, 17],
-  ['a column outside the slot', L.CONFIG_TIMESTAMP_COLUMN, 1 << 24], ['a negative offset', L.CONFIG_COLUMNS + 4, -8], ['no pages', L.CONFIG_PAGES_MAX, 0],
-  ['results too large for a slot', L.CONFIG_RESULT_ROWS_MAX, 1 << 16], ['an unknown aggregate', L.CONFIG_AGGREGATES, 13],
-  ['a value that is not there', L.CONFIG_AGGREGATES + 4, 1], ['a ring outside memory', L.CONFIG_STATE, 1 << 30],
+  ['another layout version', L.CONFIG_LAYOUT_VERSION, 99],
+  ['too many columns', L.CONFIG_COLUMN_COUNT, 33],
+  ['too many keys', L.CONFIG_KEY_COUNT, 17],
+  ['a column outside the slot', L.CONFIG_TIMESTAMP_COLUMN, 1 << 24],
+  ['a negative offset', L.CONFIG_COLUMNS + 4, -8],
+  ['no pages', L.CONFIG_PAGES_MAX, 0],
+  ['results too large for a slot', L.CONFIG_RESULT_ROWS_MAX, 1 << 16],
+  ['an unknown aggregate', L.CONFIG_AGGREGATES, 13],
+  ['a value that is not there', L.CONFIG_AGGREGATES + 4, 1],
+  ['a ring outside memory', L.CONFIG_STATE, 1 << 30],
 ])('a config with %s is refused', (_, offset, value) => {
   const kernel = new Kernel(PLAN)
   kernel.view().setInt32(L.CONFIG_OFFSET + offset, value, true)
@@ -74,14 +84,28 @@ test.each([
   expect(kernel.exports.step(1)).toBe(L.STATUS_CONFIG_INVALID)
 })
 
-test.each([[0, 1], [1.5, 1], [1, Number.NaN], [-1, 1], [1e15, 1], [1, Infinity]])('a window of size %d and slide %d is refused', (sizeMs, slideMs) => {
+test.each([
+  [0, 1],
+  [1.5, 1],
+  [1, Number.NaN],
+  [-1, 1],
+  [1e15, 1],
+  [1, Infinity],
+])('a window of size %d and slide %d is refused', (sizeMs, slideMs) => {
   expect(() => new Kernel({ ...PLAN, sizeMs, slideMs })).toThrow(`${L.STATUS_CONFIG_INVALID}`)
 })
 
 test('timestamps that no runtime sends do no harm', () => {
   for (const ms of [Number.NaN, Infinity, -Infinity, 1e300]) {
     const kernel = new Kernel(PLAN)
-    kernel.writeBatch([{ ms: 5, values: [1] }, { ms, values: [2] }, { ms: 6, values: [3] }], 9)
+    kernel.writeBatch(
+      [
+        { ms: 5, values: [1] },
+        { ms, values: [2] },
+        { ms: 6, values: [3] },
+      ],
+      9,
+    )
     const status = kernel.exports.step(5)
     expect([L.STATUS_PROGRESS, L.STATUS_SLOT_INVALID]).toContain(status)
   }

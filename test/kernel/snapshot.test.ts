@@ -6,12 +6,22 @@ import { Kernel, KernelFailure, type KernelPlan, type Op } from '../support/kern
 import { Prng } from '../support/prng.ts'
 
 const PLAN: KernelPlan = {
-  sizeMs: 20, slideMs: 10, latenessMs: 40, columns: ['f64', 'utf8', 'f64'], keys: [1, 2], batchRowsMax: 32,
+  sizeMs: 20,
+  slideMs: 10,
+  latenessMs: 40,
+  columns: ['f64', 'utf8', 'f64'],
+  keys: [1, 2],
+  batchRowsMax: 32,
   aggregates: [{ fn: 'sum', column: 0 }, { fn: 'varianceSample', column: 0 }, { fn: 'last', column: 0 }, { fn: 'countRows' }],
 }
 const OPS: Op[] = [
-  { ms: 5, values: [1, 'a', 0] }, { ms: 15, values: [null, 'b', 1] }, { ms: 17, values: [3, 'a', 0] }, { watermark: 19 },
-  { ms: 6, values: [4, 'a', 0] }, { ms: 7, values: [4, 'a', 0] }, { ms: 33, values: [5, null, Number.NaN] },
+  { ms: 5, values: [1, 'a', 0] },
+  { ms: 15, values: [null, 'b', 1] },
+  { ms: 17, values: [3, 'a', 0] },
+  { watermark: 19 },
+  { ms: 6, values: [4, 'a', 0] },
+  { ms: 7, values: [4, 'a', 0] },
+  { ms: 33, values: [5, null, Number.NaN] },
 ]
 
 function sectionsOf(plan = PLAN, ops = OPS): Uint8Array[] {
@@ -40,7 +50,13 @@ test('a slice that did not change keeps its bytes', () => {
 
 test('a snapshot of another window, other keys or other aggregates is refused', () => {
   const sections = sectionsOf()
-  const changes: Partial<KernelPlan>[] = [{ sizeMs: 30 }, { offsetMs: 1 }, { latenessMs: 0 }, { keys: [1] }, { aggregates: [{ fn: 'sum', column: 0 }] }]
+  const changes: Partial<KernelPlan>[] = [
+    { sizeMs: 30 },
+    { offsetMs: 1 },
+    { latenessMs: 0 },
+    { keys: [1] },
+    { aggregates: [{ fn: 'sum', column: 0 }] },
+  ]
   for (const change of changes) {
     expect(new Kernel({ ...PLAN, ...change }).restore(sections)).toBe(L.STATUS_SNAPSHOT_INVALID)
   }
@@ -60,7 +76,10 @@ test('sections out of order, twice or missing are refused', () => {
 
 describe.each([0, 1, 2, 3])('damaged sections (plan %i)', (number) => {
   const changes: Partial<KernelPlan>[] = [
-    {}, { keys: [1], slideMs: 20 }, { keys: [], aggregates: [{ fn: 'sum', column: 0 }] }, { slideMs: 20, tableBytesMax: 16 },
+    {},
+    { keys: [1], slideMs: 20 },
+    { keys: [], aggregates: [{ fn: 'sum', column: 0 }] },
+    { slideMs: 20, tableBytesMax: 16 },
   ]
   const plan: KernelPlan = { ...PLAN, ...changes[number] }
   const sections = sectionsOf(plan)
@@ -102,7 +121,13 @@ describe.each([0, 1, 2, 3])('damaged sections (plan %i)', (number) => {
 
 test('a snapshot is refused while a batch waits for room', () => {
   const kernel = new Kernel({ ...PLAN, outputSlots: 1, resultRowsMax: 1 })
-  kernel.writeBatch([{ ms: 1, values: [1, 'a', 0] }, { ms: 1, values: [1, 'b', 0] }], 100)
+  kernel.writeBatch(
+    [
+      { ms: 1, values: [1, 'a', 0] },
+      { ms: 1, values: [1, 'b', 0] },
+    ],
+    100,
+  )
   while (kernel.exports.step(1) !== L.STATUS_OUTPUT_FULL);
   expect(kernel.exports.snapshot()).toBe(L.STATUS_OUTPUT_FULL)
 })

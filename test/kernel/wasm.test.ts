@@ -32,7 +32,9 @@ describe.each<Build>(['shared', 'plain', 'debug'])('the %s build', (build) => {
   })
 
   test('imports its memory and nothing else', () => {
-    expect(WebAssembly.Module.imports(new WebAssembly.Module(wasmBytes(build)))).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }])
+    expect(WebAssembly.Module.imports(new WebAssembly.Module(wasmBytes(build)))).toEqual([
+      { module: 'env', name: 'memory', kind: 'memory' },
+    ])
   })
 
   test('answers the layout version of layout.ts', () => {

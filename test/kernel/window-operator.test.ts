@@ -24,7 +24,11 @@ interface Run {
   readonly plan?: Partial<KernelPlan>
 }
 
-function run(seed: number, { plan: base, ops }: Case, { build = 'shared', cut = 0, restore = 0, generations = 0, plan: changes = {} }: Run): Kernel & { all: Output[] } {
+function run(
+  seed: number,
+  { plan: base, ops }: Case,
+  { build = 'shared', cut = 0, restore = 0, generations = 0, plan: changes = {} }: Run,
+): Kernel & { all: Output[] } {
   const random = new Prng(seed * 7919 + 13)
   const plan = { ...base, ...changes }
   const all: Output[] = []
@@ -51,7 +55,9 @@ function run(seed: number, { plan: base, ops }: Case, { build = 'shared', cut = 
     finish()
     kernel = new Kernel(plan, build)
     expect(kernel.restore(sections)).toBe(L.STATUS_OK)
-    expect(kernel.snapshot().map((section) => Buffer.from(section).toString('hex'))).toEqual(sections.map((section) => Buffer.from(section).toString('hex')))
+    expect(kernel.snapshot().map((section) => Buffer.from(section).toString('hex'))).toEqual(
+      sections.map((section) => Buffer.from(section).toString('hex')),
+    )
   }
   finish()
   return Object.assign(kernel, { all, counters })
@@ -65,7 +71,9 @@ describe('random plans and sequences', () => {
     const made = randomCase(new Prng(seed))
     const wanted = expected(made.plan, made.ops)
     const whole = run(seed, made, {})
-    const found = difference(made.plan, panes(whole.all), panes(wanted.outputs), made.scale) ?? difference(made.plan, lates(whole.all), lates(wanted.outputs), made.scale)
+    const found =
+      difference(made.plan, panes(whole.all), panes(wanted.outputs), made.scale) ??
+      difference(made.plan, lates(whole.all), lates(wanted.outputs), made.scale)
     expect(found, `${replay(seed)}\n${JSON.stringify(made.plan)}`).toBeUndefined()
     expect(whole.exports.counter(L.COUNTER_LATE_DROPPED), replay(seed)).toBe(wanted.late)
     expect(whole.exports.counter(L.COUNTER_OUTSIDE), replay(seed)).toBe(wanted.outside)
@@ -105,8 +113,12 @@ describe('random plans and sequences', () => {
       kernel.settle()
       return kernel
     })
-    const byKey = (outputs: readonly Output[]) => outputs.filter((output) => output.kind === 'pane').map((output) => [exact(output.keys), exact(output)] as const)
-      .sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)).map(([, text]) => text)
+    const byKey = (outputs: readonly Output[]) =>
+      outputs
+        .filter((output) => output.kind === 'pane')
+        .map((output) => [exact(output.keys), exact(output)] as const)
+        .sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))
+        .map(([, text]) => text)
     expect(byKey(halves.flatMap((kernel) => kernel.outputs)), replay(seed)).toEqual(byKey(whole.outputs))
     // And back: two workers' snapshots restore into one.
     const parts = halves.map((kernel) => kernel.checkpoint(2))

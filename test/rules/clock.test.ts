@@ -12,7 +12,9 @@ function offendingLines(folders: readonly string[], pattern: RegExp, allowed: Re
     .flatMap((file) =>
       readFileSync(join(root, file), 'utf8')
         .split('\n')
-        .flatMap((line, index) => (pattern.test(line.replace(/^\s*(\*|\/\/|\/\*).*$/, '').replace(/`[^`]*`/g, '')) ? [`${file}:${index + 1} ${line.trim()}`] : [])),
+        .flatMap((line, index) =>
+          pattern.test(line.replace(/^\s*(\*|\/\/|\/\*).*$/, '').replace(/`[^`]*`/g, '')) ? [`${file}:${index + 1} ${line.trim()}`] : [],
+        ),
     )
 }
 
@@ -22,5 +24,7 @@ test('time and chance enter through Clock and Prng alone', () => {
 })
 
 test('Atomics appears in ring/ alone', () => {
-  expect(offendingLines(['runtime', 'adapters'], /\bAtomics\./, new Set(['runtime/ring/spsc-ring.ts', 'runtime/ring/doorbell.ts']))).toEqual([])
+  expect(
+    offendingLines(['runtime', 'adapters'], /\bAtomics\./, new Set(['runtime/ring/spsc-ring.ts', 'runtime/ring/doorbell.ts'])),
+  ).toEqual([])
 })

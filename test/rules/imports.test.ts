@@ -22,7 +22,10 @@ function sources(folder: string): string[] {
 function importsOf(file: string): Import[] {
   const lines = readFileSync(join(root, file), 'utf8').split('\n')
   return lines.flatMap((text, index) => {
-    const found = /(?:^|\s)(?:import|export)\b[^'"]*?from\s+['"]([^'"]+)['"]|^import\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^\}\s*from\s+['"]([^'"]+)['"]/.exec(text)
+    const found =
+      /(?:^|\s)(?:import|export)\b[^'"]*?from\s+['"]([^'"]+)['"]|^import\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^\}\s*from\s+['"]([^'"]+)['"]/.exec(
+        text,
+      )
     const specifier = found?.[1] ?? found?.[2] ?? found?.[3] ?? found?.[4]
     if (specifier === undefined) return []
     const target = specifier.startsWith('.') ? relative(root, resolve(root, dirname(file), specifier)) : specifier
@@ -50,7 +53,9 @@ test('layout.ts imports nothing', () => {
 })
 
 test('the runtime imports of the kernel only layout.ts, and never an adapter', () => {
-  expect(offending(['runtime'], (_, target) => !isOwn(target) || target.startsWith('runtime/') || target === 'kernel/layout.ts')).toEqual([])
+  expect(offending(['runtime'], (_, target) => !isOwn(target) || target.startsWith('runtime/') || target === 'kernel/layout.ts')).toEqual(
+    [],
+  )
 })
 
 test('the runtime names no platform outside platform/ and the worker entries', () => {
@@ -78,7 +83,8 @@ test('adapters import the interfaces of the runtime and nothing of each other', 
   // An adapter is a file, a folder, or a file `x-store.ts` with its folder `x/`.
   const nounOf = (path: string) => path.split('/')[1]!.replace(/(-store)?\.ts$/, '')
   const isAllowed = (file: string, target: string) => {
-    if (file.startsWith('adapters/cli/')) return !isOwn(target) || target.startsWith('adapters/cli/') || /^(runtime\/index|adapters\/node)\.ts$/.test(target)
+    if (file.startsWith('adapters/cli/'))
+      return !isOwn(target) || target.startsWith('adapters/cli/') || /^(runtime\/index|adapters\/node)\.ts$/.test(target)
     if (file === 'adapters/node.ts') return target.startsWith('adapters/') || interfaces.test(target)
     return !isOwn(target) || interfaces.test(target) || target === 'kernel/layout.ts' || nounOf(target) === nounOf(file)
   }

@@ -7,7 +7,8 @@ test('the bytes shared by kernel and runtime are those of this table; a change r
 })
 
 test('config fields neither overlap nor leave their block', () => {
-  const { CONFIG_COLUMNS, CONFIG_COLUMN_BYTES, CONFIG_KEYS, CONFIG_VALUES, CONFIG_VALUE_BYTES, CONFIG_AGGREGATES, CONFIG_AGGREGATE_BYTES } = layout
+  const { CONFIG_COLUMNS, CONFIG_COLUMN_BYTES, CONFIG_KEYS, CONFIG_VALUES, CONFIG_VALUE_BYTES, CONFIG_AGGREGATES, CONFIG_AGGREGATE_BYTES } =
+    layout
   expect(layout.CONFIG_AGGREGATE_COUNT + 4).toBeLessThanOrEqual(CONFIG_COLUMNS)
   expect(CONFIG_COLUMNS + layout.COLUMNS_MAX * CONFIG_COLUMN_BYTES).toBeLessThanOrEqual(CONFIG_KEYS)
   expect(CONFIG_KEYS + layout.KEYS_MAX * 4).toBeLessThanOrEqual(CONFIG_VALUES)

@@ -3,7 +3,8 @@ import { BatchBuilder } from '../../runtime/batch-builder.ts'
 import { Dictionary } from '../../runtime/dictionary.ts'
 import { f64, schema, utf8 } from '../../runtime/schema.ts'
 import type { Source, SplitReader } from '../../runtime/source/source.ts'
-import { columnsSource, dictionaryColumn, iterableSource, rowsSource } from '../../runtime/source/rows-source.ts'
+import { columnsSource, dictionaryColumn } from '../../runtime/source/columns-source.ts'
+import { iterableSource, rowsSource } from '../../runtime/source/rows-source.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const columns = schema({ k: utf8(), v: f64() })
@@ -57,10 +58,38 @@ test('a position behind the end is refused as a rewind that cannot be', async ()
 
 test('columns of different lengths, and columns that are not given, are refused', async () => {
   expect(() => columnsSource({ k: ['a'], v: [1, 2] })).toThrow(expect.objectContaining({ code: 'COLUMN_LENGTH' }) as Error)
-  const from = await reader(columnsSource({ v: [1] }))
-  expect(() => from.read(new BatchBuilder(columns, 16, new Dictionary()), 1)).toThrow(
-    expect.objectContaining({ code: 'COLUMN_UNKNOWN' }) as Error,
-  )
+  await expect(reader(columnsSource({ v: [1] }))).rejects.toMatchObject({ code: 'COLUMN_UNKNOWN' })
+  await expect(reader(columnsSource({ k: ['a'], v: new Int32Array(1) }))).rejects.toMatchObject({ code: 'COLUMN_TYPE' })
+})
+
+test('a value that does not fit its column is a dead letter, and the rows around it are read', async () => {
+  const from = await reader(columnsSource({ k: ['a', 7, null], v: new Float64Array([1, 2, 3]) }))
+  const builder = new BatchBuilder(columns, 16, new Dictionary())
+  await from.read(builder, 16)
+  const batch = builder.build()
+  expect([0, 1].map((row) => batch.row(row))).toEqual([
+    { k: 'a', v: 1 },
+    { k: null, v: 3 },
+  ])
+  expect(builder.deadLetters.map(({ code, position }) => ({ code, position }))).toEqual([{ code: 'FIELD_TYPE', position: 'row 1' }])
+})
+
+test('typed columns give views whose codes are those of the stream, whatever it has interned before', async () => {
+  const from = await reader(columnsSource({ k: dictionaryColumn(new Uint32Array([1, 0, 1]), ['x', 'y']), v: new Float64Array([1, 2, 3]) }))
+  for (const interned of [[], ['y'], ['x', 'y']]) {
+    const dictionary = new Dictionary()
+    for (const text of interned) dictionary.codeOf(text)
+    const view = (
+      await reader(columnsSource({ k: dictionaryColumn(new Uint32Array([1, 0, 1]), ['x', 'y']), v: new Float64Array([1, 2, 3]) }))
+    ).readBatch!(16, dictionary)!
+    expect([0, 1, 2].map((row) => view.batch.row(row))).toEqual([
+      { k: 'y', v: 1 },
+      { k: 'x', v: 2 },
+      { k: 'y', v: 3 },
+    ])
+    expect(view.result).toBe('end')
+  }
+  expect(from.position()).toEqual({ row: 0 })
 })
 
 test('an iterable that pauses is idle, goes on, and ends', async () => {

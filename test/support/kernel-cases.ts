@@ -10,8 +10,19 @@ import type { Aggregate, KernelPlan, Op, Value } from './kernel-harness.ts'
 import type { Prng } from './prng.ts'
 
 const FUNCTIONS: readonly Aggregate[] = [
-  'countRows', 'count', 'sum', 'min', 'max', 'mean', 'varianceSample', 'variancePopulation', 'stddevSample', 'stddevPopulation', 'first',
-  'last', 'sumCompensated',
+  'countRows',
+  'count',
+  'sum',
+  'min',
+  'max',
+  'mean',
+  'varianceSample',
+  'variancePopulation',
+  'stddevSample',
+  'stddevPopulation',
+  'first',
+  'last',
+  'sumCompensated',
 ]
 
 export interface Case {
@@ -23,7 +34,14 @@ export interface Case {
 export function randomPlan(random: Prng): KernelPlan {
   const slideMs = 1 + random.int(random.pick([3, 20, 1000]))
   const shape = random.int(4)
-  const sizeMs = shape === 0 ? slideMs : shape === 1 ? slideMs * (1 + random.int(12)) : shape === 2 ? 1 + random.int(slideMs) : 1 + random.int(slideMs * 6)
+  const sizeMs =
+    shape === 0
+      ? slideMs
+      : shape === 1
+        ? slideMs * (1 + random.int(12))
+        : shape === 2
+          ? 1 + random.int(slideMs)
+          : 1 + random.int(slideMs * 6)
   const columns: ('f64' | 'utf8')[] = ['f64', 'utf8', 'f64', 'utf8', 'f64'] // three for keys, two to aggregate beside column 0
   const keys = random.pick([[], [1], [1], [0], [2], [1, 2], [1, 3], [0, 1, 2]])
   const plain = random.int(3) === 0
@@ -79,10 +97,14 @@ export function randomCase(random: Prng): Case {
     if (random.next() < farApart) now += plan.slideMs * random.pick([50, 5000, 1e7])
     let ms = Math.floor(now - disorder * random.next() * (random.int(10) === 0 ? 2 : 1))
     if (random.next() < farApart) ms += Math.floor(plan.slideMs * random.pick([-6000, 9000, 1e6]))
-    const key = (churn ? Math.floor((i / opCount) * keyCount * 0.9) : 0) + random.int(churn ? Math.max(1, Math.floor(keyCount * 0.1)) : keyCount)
+    const key =
+      (churn ? Math.floor((i / opCount) * keyCount * 0.9) : 0) + random.int(churn ? Math.max(1, Math.floor(keyCount * 0.1)) : keyCount)
     const or = (value: Value): Value => (random.next() < nulls ? null : value)
     const special = random.next() < wild ? random.pick([Number.NaN, -0, 0, Infinity]) : key
-    ops.push({ ms, values: [or(special), or(`k${key}`), or(key % 5), or(`s${key % 3}${key % 40 === 0 ? 'é'.repeat(key % 90) : ''}`), or(number())] })
+    ops.push({
+      ms,
+      values: [or(special), or(`k${key}`), or(key % 5), or(`s${key % 3}${key % 40 === 0 ? 'é'.repeat(key % 90) : ''}`), or(number())],
+    })
   }
   if (random.int(2) === 0) ops.push({ watermark: Infinity })
   return { plan, ops, scale }

@@ -13,8 +13,19 @@ import * as L from '../../kernel/layout.ts'
 export type Build = 'shared' | 'plain' | 'debug'
 export type Value = number | string | null
 export type Aggregate =
-  | 'countRows' | 'count' | 'sum' | 'min' | 'max' | 'mean' | 'varianceSample' | 'variancePopulation' | 'stddevSample'
-  | 'stddevPopulation' | 'first' | 'last' | 'sumCompensated'
+  | 'countRows'
+  | 'count'
+  | 'sum'
+  | 'min'
+  | 'max'
+  | 'mean'
+  | 'varianceSample'
+  | 'variancePopulation'
+  | 'stddevSample'
+  | 'stddevPopulation'
+  | 'first'
+  | 'last'
+  | 'sumCompensated'
 
 export interface KernelPlan {
   readonly sizeMs: number
@@ -75,8 +86,19 @@ export interface Exports {
 
 export const KEY_GROUPS = 16
 const AGGREGATES: readonly Aggregate[] = [
-  'countRows', 'count', 'sum', 'min', 'max', 'mean', 'varianceSample', 'variancePopulation', 'stddevSample', 'stddevPopulation', 'first',
-  'last', 'sumCompensated',
+  'countRows',
+  'count',
+  'sum',
+  'min',
+  'max',
+  'mean',
+  'varianceSample',
+  'variancePopulation',
+  'stddevSample',
+  'stddevPopulation',
+  'first',
+  'last',
+  'sumCompensated',
 ]
 const LATE = { drop: L.LATE_DROP, output: L.LATE_OUTPUT, fail: L.LATE_FAIL }
 const INPUT_DICTIONARY_BYTES_MIN = 4096
@@ -455,7 +477,13 @@ export class Kernel {
     })
     const pane = cell(L.RESULT_PANE)
     return {
-      kind: 'pane', start: cell(L.RESULT_WINDOW_START), end: cell(L.RESULT_WINDOW_END), index: Math.floor(pane / 4), timing: pane % 4, keys, aggregates,
+      kind: 'pane',
+      start: cell(L.RESULT_WINDOW_START),
+      end: cell(L.RESULT_WINDOW_END),
+      index: Math.floor(pane / 4),
+      timing: pane % 4,
+      keys,
+      aggregates,
     }
   }
 

@@ -62,7 +62,10 @@ export function expected(plan: KernelPlan, ops: readonly Op[]): Expected {
 
   for (const op of ops) {
     if ('watermark' in op) {
-      if (!(op.watermark > watermark)) continue
+      if (!(op.watermark > watermark)) {
+        outputs.push({ kind: 'watermark', ms: watermark })
+        continue
+      }
       const due = new Map<number, Window>()
       for (const records of accepted.values()) {
         for (const record of records) for (const window of windowsOf(record.ms)) if (!isFired(window)) due.set(window.start, window)
@@ -106,21 +109,38 @@ function aggregate(fn: Aggregate, records: readonly KernelRecord[], column: numb
   const numbers = values.filter((value) => !Number.isNaN(value))
   const byTime = there.map((record, i) => ({ ms: record.ms, value: values[i]! })).sort((a, b) => a.ms - b.ms)
   switch (fn) {
-    case 'sum': case 'sumCompensated': return sum
-    case 'mean': return mean
-    case 'min': return numbers.length === 0 ? Number.NaN : Math.min(...numbers)
-    case 'max': return numbers.length === 0 ? Number.NaN : Math.max(...numbers)
-    case 'varianceSample': return values.length < 2 ? null : squares / (values.length - 1)
-    case 'variancePopulation': return squares / values.length
-    case 'stddevSample': return values.length < 2 ? null : Math.sqrt(squares / (values.length - 1))
-    case 'stddevPopulation': return Math.sqrt(squares / values.length)
-    case 'first': return byTime[0]!.value
-    case 'last': return byTime.at(-1)!.value
+    case 'sum':
+    case 'sumCompensated':
+      return sum
+    case 'mean':
+      return mean
+    case 'min':
+      return numbers.length === 0 ? Number.NaN : Math.min(...numbers)
+    case 'max':
+      return numbers.length === 0 ? Number.NaN : Math.max(...numbers)
+    case 'varianceSample':
+      return values.length < 2 ? null : squares / (values.length - 1)
+    case 'variancePopulation':
+      return squares / values.length
+    case 'stddevSample':
+      return values.length < 2 ? null : Math.sqrt(squares / (values.length - 1))
+    case 'stddevPopulation':
+      return Math.sqrt(squares / values.length)
+    case 'first':
+      return byTime[0]!.value
+    case 'last':
+      return byTime.at(-1)!.value
   }
 }
 
 const ROUNDED: ReadonlySet<Aggregate> = new Set([
-  'sum', 'sumCompensated', 'mean', 'varianceSample', 'variancePopulation', 'stddevSample', 'stddevPopulation',
+  'sum',
+  'sumCompensated',
+  'mean',
+  'varianceSample',
+  'variancePopulation',
+  'stddevSample',
+  'stddevPopulation',
 ])
 
 /** The first difference between what came and what should have, or undefined. `scale` is the largest magnitude of a value. */

@@ -3,7 +3,7 @@
  *
  * Before: the output rings. After: stage/ (filter and map on results), then sinks.
  * Ordered: between two watermarks first the rows of subtask 0, then of subtask 1, and so on; so the same input at the same parallelism gives
- * the same bytes. Every ring is drained all the time, so that no subtask waits for another one's turn.
+ * the same bytes. A slot is given on straight from its ring; what fills the ring of a subtask whose turn it is not is set aside.
  *
  * Invariant: rows before a barrier reach the sinks before the barrier does, rows after it after.
  */
@@ -24,8 +24,11 @@ export interface OutletOptions extends SlotReaderOptions {
 interface Lane {
   readonly reader: SlotReader
   readonly subtask: HostedSubtask
+  /** Items that were taken out of the ring before their turn, and the next of them. */
   readonly items: OutputItem[]
   at: number
+  /** Whether slots were released since the subtask was last woken. */
+  hasRoom: boolean
 }
 
 export class Outlet {
@@ -35,6 +38,8 @@ export class Outlet {
   /** The subtask whose turn it is between the current two watermarks. */
   #turn = 0
   #barrier: number | null = null
+  /** A lane whose oldest slot a sink is still reading. */
+  #held: Lane | null = null
   #endedCount = 0
   /** The watermark behind which everything has been given on. */
   watermarkMs = Number.NEGATIVE_INFINITY
@@ -42,7 +47,13 @@ export class Outlet {
   constructor(options: OutletOptions) {
     this.uid = options.layout.uid
     this.#options = options
-    this.#lanes = options.subtasks.map((subtask) => ({ reader: new SlotReader(subtask.memory, options), subtask, items: [], at: 0 }))
+    this.#lanes = options.subtasks.map((subtask) => ({
+      reader: new SlotReader(subtask.memory, options),
+      subtask,
+      items: [],
+      at: 0,
+      hasRoom: false,
+    }))
   }
 
   /** The checkpoint whose barrier all subtasks have passed: nothing is given on until {@link passBarrier}. */
@@ -58,39 +69,80 @@ export class Outlet {
     this.#barrier = null
   }
 
-  /** Drains the rings and gives on what is due, as long as the sinks keep up. @returns whether there was anything. */
+  /** Gives on what is due, as long as the sinks keep up. @returns whether there was anything. */
   step(): boolean {
-    let progressed = false
-    for (const lane of this.#lanes) {
-      if (lane.reader.drain(lane.items)) {
-        lane.subtask.ring()
-        progressed = true
-      }
-    }
+    let progressed = this.#releaseHeld()
     while (this.#barrier === null && !this.isEnded && !this.#options.isBusy()) {
-      const lane = this.#dueLane()
-      if (lane === null) break
+      if (!this.#giveQueued() && !this.#giveSlot()) break
       progressed = true
-      const item = lane.items[lane.at++]!
-      if (lane.at === lane.items.length) {
-        lane.items.length = 0
-        lane.at = 0
-      }
-      if (this.#give(item)) this.#turn = (this.#turn + 1) % this.#lanes.length
+    }
+    if (!this.#options.isBusy()) progressed = this.#relieve() || progressed
+    for (const lane of this.#lanes) {
+      if (lane.hasRoom) lane.subtask.ring()
+      lane.hasRoom = false
     }
     return progressed
   }
 
-  /** The lane whose item is next: the one whose turn it is; unordered also any other that has rows. */
-  #dueLane(): Lane | null {
-    const lane = this.#lanes[this.#turn]!
-    if (lane.at < lane.items.length) return lane
-    if (this.#options.isOrdered) return null
-    return this.#lanes.find(({ items, at }) => at < items.length && (items[at]!.kind === 'results' || items[at]!.kind === 'late')) ?? null
+  /** The slot that a sink was still reading when the last step ended. */
+  #releaseHeld(): boolean {
+    const lane = this.#held
+    if (lane === null || this.#options.isBusy()) return false
+    this.#held = null
+    lane.reader.release()
+    lane.hasRoom = true
+    return true
   }
 
-  /** @returns whether the item is a mark, behind which the next lane has its turn. */
-  #give(item: OutputItem): boolean {
+  /** The next item that was set aside, of the lane whose turn it is; unordered also rows of any other. */
+  #giveQueued(): boolean {
+    const due = this.#lanes[this.#turn]!
+    const hasRows = ({ items, at }: Lane) => at < items.length && (items[at]!.kind === 'results' || items[at]!.kind === 'late')
+    const lane = due.at < due.items.length ? due : this.#options.isOrdered ? undefined : this.#lanes.find(hasRows)
+    if (lane === undefined) return false
+    const item = lane.items[lane.at++]!
+    if (lane.at === lane.items.length) {
+      lane.items.length = 0
+      lane.at = 0
+    }
+    this.#give(item)
+    return true
+  }
+
+  /** The next slot of the lane whose turn it is, straight from its ring. */
+  #giveSlot(): boolean {
+    const lane = this.#lanes[this.#turn]!
+    const items = lane.reader.peek()
+    if (items === null) return false
+    for (const item of items) this.#give(item)
+    if (this.#options.isBusy()) {
+      this.#held = lane
+    } else {
+      lane.reader.release()
+      lane.hasRoom = true
+    }
+    return true
+  }
+
+  /** Sets aside what fills the rings of lanes whose turn it is not, so that no subtask waits for another one. */
+  #relieve(): boolean {
+    let hasTaken = false
+    for (const [index, lane] of this.#lanes.entries()) {
+      const isWaiting = index !== this.#turn || this.#barrier !== null
+      const fill = lane === this.#held ? 0 : lane.reader.fill
+      if (fill === 0 || !isWaiting || (this.#options.isOrdered && fill * 2 < this.#options.layout.output.slotCount)) continue
+      hasTaken = lane.reader.drain(lane.items) || hasTaken
+      lane.hasRoom = true
+    }
+    return hasTaken
+  }
+
+  /** Gives an item on; behind a mark the next lane has its turn. */
+  #give(item: OutputItem): void {
+    if (this.#isMark(item)) this.#turn = (this.#turn + 1) % this.#lanes.length
+  }
+
+  #isMark(item: OutputItem): boolean {
     const isLastLane = this.#turn === this.#lanes.length - 1
     switch (item.kind) {
       case 'results':

@@ -3,10 +3,11 @@
  *
  * Before: the kernel's batch/pane-writer. After: coordinator/outlet merges the subtasks' items.
  *
- * Invariant: a batch is a copy; the slot is released before the next one is taken.
+ * Invariant: a batch that is a view of a slot is used only until the slot is released; all others are copies.
  */
 
 import * as L from '../../kernel/layout.ts'
+import { newValues } from '../batch-builder.ts'
 import { KernelError } from '../errors.ts'
 import { type Column, type ColumnValues, type DictionaryView, RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
@@ -63,20 +64,48 @@ export class SlotReader {
     return this.#view.buffer
   }
 
-  /** Takes everything that is there. @returns whether anything was. */
+  /** Slots that wait to be read. */
+  get fill(): number {
+    return this.#ring.fill
+  }
+
+  /**
+   * What the oldest slot holds, or null when there is none; call {@link release} when its batches are no longer needed.
+   *
+   * Batches are views of the ring where the memory is shared. A plain memory may be replaced under a view when it grows: there they are copies.
+   */
+  peek(): OutputItem[] | null {
+    const slot = this.#ring.take()
+    if (slot < 0) return null
+    this.#refresh()
+    const items: OutputItem[] = []
+    this.#read(slot, items, typeof SharedArrayBuffer === 'function' && this.#buffer instanceof SharedArrayBuffer)
+    return items
+  }
+
+  /** Gives the slot last peeked at back. */
+  release(): void {
+    this.#ring.release()
+  }
+
+  /** Takes everything that is there, as copies. @returns whether anything was. */
   drain(items: OutputItem[]): boolean {
     let slot = this.#ring.take()
     if (slot < 0) return false
-    // A memory that grew has another buffer, and a plain one has detached the old.
-    if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer)
+    this.#refresh()
     for (; slot >= 0; slot = this.#ring.take()) {
-      this.#read(slot, items)
+      this.#read(slot, items, false)
       this.#ring.release()
     }
     return true
   }
 
-  #read(slot: number, items: OutputItem[]): void {
+  /** A memory that grew has another buffer, and a plain one has detached the old. */
+  #refresh(): void {
+    if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer)
+  }
+
+  #read(slot: number, items: OutputItem[], isView: boolean): void {
     const view = this.#view
     const epoch = view.getInt32(slot + L.SLOT_EPOCH_OFFSET, true)
     if (epoch !== this.#options.epoch) {
@@ -92,7 +121,7 @@ export class SlotReader {
         this.#readEntries(slot, rowCount)
         return
       case L.SLOT_RESULT:
-        if (rowCount > 0) items.push({ kind: 'results', batch: this.#readResults(slot, rowCount) })
+        if (rowCount > 0) items.push({ kind: 'results', batch: this.#readResults(slot, rowCount, isView) })
         break
       case L.SLOT_LATE:
         if (rowCount > 0) items.push({ kind: 'late', batch: this.#readLate(slot, rowCount) })
@@ -121,26 +150,28 @@ export class SlotReader {
     }
   }
 
-  #readResults(slot: number, rowCount: number): RecordBatch {
+  #readResults(slot: number, rowCount: number, isView: boolean): RecordBatch {
     const { layout, resultSchema } = this.#options
     const rowsMax = layout.resultRowsMax
-    const keyCount = layout.keys.length
-    const columnCount = L.RESULT_FIRST_KEY + keyCount + layout.aggregates.length
+    const columnCount = L.RESULT_FIRST_KEY + layout.keys.length + layout.aggregates.length
     const numbers = (column: number) => new Float64Array(this.#buffer, slot + L.resultColumnOffset(column, rowsMax), rowCount)
     const columns: Column[] = resultSchema.columns.map(({ name, type }, index) => {
       // The schema has windowStart, windowEnd, keys, aggregates; the slot has the pane after the first two.
       const slotColumn = index < L.RESULT_PANE ? index : index + 1
       const raw = numbers(slotColumn)
-      const validity =
-        index < L.RESULT_PANE ? null : copyValidity(this.#buffer, slot + L.resultValidityOffset(slotColumn, columnCount, rowsMax), rowCount)
-      return { name, type, values: convert(raw, type), validity, dictionary: type === 'utf8' ? this.#dictionary : null }
+      const isNumber = type === 'f64' || type === 'timestamp'
+      const values = !isNumber ? convert(raw, type) : isView ? raw : raw.slice()
+      const bytes = new Uint8Array(this.#buffer, slot + L.resultValidityOffset(slotColumn, columnCount, rowsMax), rowCount)
+      const hasNull = index >= L.RESULT_PANE && bytes.includes(0)
+      return { name, type, values, validity: hasNull ? bytes.slice() : null, dictionary: type === 'utf8' ? this.#dictionary : null }
     })
     const panes = numbers(L.RESULT_PANE)
     const index = new Uint32Array(rowCount)
     const timing = new Uint8Array(rowCount)
     for (let row = 0; row < rowCount; row++) {
-      index[row] = Math.floor(panes[row]! / 4)
-      timing[row] = panes[row]! % 4
+      const pane = panes[row]!
+      index[row] = Math.floor(pane / 4)
+      timing[row] = pane & 3
     }
     return new RecordBatch(resultSchema, columns, rowCount, { index, timing })
   }
@@ -161,17 +192,11 @@ export class SlotReader {
   }
 }
 
+/** Numbers of a slot as the column's own array, a copy. A loop, since `from` and a typed array of another type go by the iterator. */
 function convert(raw: Float64Array, type: Column['type']): ColumnValues {
-  switch (type) {
-    case 'utf8':
-      return Uint32Array.from(raw)
-    case 'i32':
-      return Int32Array.from(raw)
-    case 'bool':
-      return Uint8Array.from(raw)
-    default:
-      return raw.slice()
-  }
+  const values = newValues(type, raw.length)
+  for (let row = 0; row < raw.length; row++) values[row] = raw[row]!
+  return values
 }
 
 /** The validity bytes as a plain copy, or null when no value is null. */

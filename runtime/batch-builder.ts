@@ -30,7 +30,7 @@ const PREVIEW_CHARS = 120
 /** Shortens and escapes a piece of input for a dead letter. */
 export function preview(text: string): string {
   const cut = text.length > PREVIEW_CHARS ? `${text.slice(0, PREVIEW_CHARS - 1)}…` : text
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: escaping them is the purpose
+  // oxlint-disable-next-line no-control-regex -- escaping them is the purpose
   return cut.replace(/[\u0000-\u001f\u007f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 

@@ -17,8 +17,8 @@ export interface SubtaskEvents {
   snapshot(checkpointId: number, sections: Uint8Array<ArrayBuffer>, counters: SubtaskCounters): void
 }
 
-/** Slots a step processes before it looks up: some 100 µs of work. */
-const SLOTS_A_STEP = 32
+/** Slots a step processes before it looks up: some 50 µs of work. */
+const SLOTS_A_STEP = 8
 
 export class Subtask {
   readonly #kernel: KernelInstance

@@ -15,5 +15,6 @@ test('config fields neither overlap nor leave their block', () => {
   expect(CONFIG_VALUES + layout.COLUMNS_MAX * CONFIG_VALUE_BYTES).toBeLessThanOrEqual(CONFIG_AGGREGATES)
   expect(CONFIG_AGGREGATES + layout.AGGREGATES_MAX * CONFIG_AGGREGATE_BYTES).toBeLessThanOrEqual(layout.CONFIG_BYTES)
   expect(layout.CONFIG_OFFSET + layout.CONFIG_BYTES).toBeLessThanOrEqual(layout.RINGS_OFFSET)
-  for (const name of ['SIZE_MS', 'SLIDE_MS', 'OFFSET_MS', 'LATENESS_MS'] as const) expect(layout[`CONFIG_${name}`] % 8).toBe(0)
+  const { CONFIG_SIZE_MS, CONFIG_SLIDE_MS, CONFIG_OFFSET_MS, CONFIG_LATENESS_MS } = layout
+  for (const offset of [CONFIG_SIZE_MS, CONFIG_SLIDE_MS, CONFIG_OFFSET_MS, CONFIG_LATENESS_MS]) expect(offset % 8).toBe(0)
 })

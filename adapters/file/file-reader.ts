@@ -19,12 +19,15 @@ export class FileReader implements SplitReader {
   readonly #buffer: LineBuffer
   readonly #decoder: LineDecoder
   readonly #lineBytesMax: number
+  /** As of the end of the last read: while one waits for bytes, or is amid a line too long, it has brought nothing yet. */
+  #position: SplitPosition
 
   constructor(input: ByteInput, buffer: LineBuffer, decoder: LineDecoder, lineBytesMax: number) {
     this.#input = input
     this.#buffer = buffer
     this.#decoder = decoder
     this.#lineBytesMax = lineBytesMax
+    this.#position = this.#here()
   }
 
   read(builder: BatchBuilder, rowsMax: number): ReadResult | Promise<ReadResult> {
@@ -32,8 +35,14 @@ export class FileReader implements SplitReader {
     if (rows <= 0) return 'more'
     const before = this.#buffer.start
     if (this.#buffer.hasLine) this.#decoder.decode(this.#buffer, builder, rows)
-    if (this.#buffer.start > before) return this.#isDone() ? 'end' : 'more'
-    return this.#isDone() ? 'end' : this.#fetchAndRead(builder, rows)
+    if (this.#buffer.start === before && !this.#isDone()) return this.#fetchAndRead(builder, rows)
+    return this.#brought()
+  }
+
+  /** The read is over: what it took is behind the position. */
+  #brought(): ReadResult {
+    this.#position = this.#here()
+    return this.#isDone() ? 'end' : 'more'
   }
 
   /** Fetches until the decoder can take something. */
@@ -49,7 +58,7 @@ export class FileReader implements SplitReader {
       if (buffer.hasLine) this.#decoder.decode(buffer, builder, rows)
       if (buffer.start > before || buffer.isEnded) break
     }
-    return this.#isDone() ? 'end' : 'more'
+    return this.#brought()
   }
 
   /** Passes over a line that has no end in sight, in constant memory. */
@@ -79,6 +88,10 @@ export class FileReader implements SplitReader {
   }
 
   position(): SplitPosition {
+    return this.#position
+  }
+
+  #here(): SplitPosition {
     return { offset: this.#buffer.offset, line: this.#buffer.line, size: this.#input.size }
   }
 

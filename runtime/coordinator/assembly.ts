@@ -123,7 +123,8 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     const { uid, late } = node.spec
     const sinks = portsOf(uid)
     // Rows that a filter behind a window takes away were processed: they are not counted as filtered input.
-    const report = reporter({ filtered: 0, deadLetters: 0 }, deadLetters, options.onDeadLetter)
+    const counts: IntakeCounts = { filtered: 0, deadLetters: 0 }
+    const report = reporter(counts, deadLetters, options.onDeadLetter)
     const stages = graph.stages(uid, { ...leaves, report, track: () => {} })
     const exchange = exchanges.get(uid)!
     const outlet = new Outlet({
@@ -142,7 +143,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
         if (late.kind === 'sideOutput') ports.get(late.name)!.write(batch)
       },
     })
-    return { outlet, exchange, node, sinks }
+    return { outlet, exchange, node, sinks, counts }
   })
 
   const sinks = [...ports.values()]

@@ -26,6 +26,8 @@ export interface WindowStatus {
   readonly processed: number
   /** Records whose windows were all past their lateness. */
   readonly late: number
+  /** Result rows that a function behind the window threw on, in this run. */
+  readonly deadLetters: number
   /** Panes fired in all, and those that a late record fired again. */
   readonly results: number
   readonly lateUpdates: number
@@ -119,6 +121,7 @@ function windowStatus(parts: JobParts, index: number, counters: readonly Subtask
     recordsIn,
     processed: recordsIn - late,
     late,
+    deadLetters: parts.outlets[index]!.counts.deadLetters,
     results: base('results') + sum('results'),
     lateUpdates: base('lateUpdates') + sum('lateUpdates'),
     watermarkMs: Number.isFinite(reached) ? reached : null,

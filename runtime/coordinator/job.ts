@@ -33,7 +33,12 @@ export interface JobParts {
   readonly parallelism: number
   readonly epoch: number
   readonly intakes: readonly (Feeder & { readonly intake: Intake; readonly tracks: readonly TimeTrack[]; readonly counts: IntakeCounts })[]
-  readonly outlets: readonly (Feeder & { readonly outlet: Outlet; readonly exchange: Exchange; readonly node: WindowNode })[]
+  readonly outlets: readonly (Feeder & {
+    readonly outlet: Outlet
+    readonly exchange: Exchange
+    readonly node: WindowNode
+    readonly counts: Readonly<IntakeCounts>
+  })[]
   readonly sinks: readonly SinkPort[]
   readonly checkpoints: { readonly coordinator: CheckpointCoordinator; readonly everyMs: number } | null
   readonly recovered: Manifest | null

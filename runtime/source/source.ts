@@ -54,7 +54,7 @@ export interface SplitReader {
    * @returns undefined when this time the rows must be read.
    */
   readBatch?(rowsMax: number, dictionary: Dictionary): { readonly batch: RecordBatch; readonly result: ReadResult } | undefined
-  /** The position after the last row or dead letter that was added. */
+  /** The position after the last row or dead letter that was added; asked also while a read waits that has added nothing yet. */
   position(): SplitPosition
   /** Total size and how far the reader is, in any unit, for progress; null when unknown. */
   progress(): { readonly done: number; readonly total: number } | null

@@ -10,7 +10,7 @@ import { checkpointStoreContract } from '../contract/checkpoint-store-contract.t
 import { commitSample, JOB, recoveredValues, valuesOf } from '../contract/sample-checkpoint.ts'
 import { diskPlace, diskStore, FakeProcesses, filesBelow, temporaryDirectory } from './disk-store-support.ts'
 
-checkpointStoreContract('disk', diskPlace, { locksLiveOwners: true, detectsLoss: true })
+checkpointStoreContract('disk', diskPlace, { locksLiveOwners: true, detectsLoss: true, canBeDamaged: true })
 
 const directories: string[] = []
 function newDirectory(): string {

@@ -12,7 +12,7 @@ checkpointStoreContract(
     const store = memoryCheckpoints()
     return { restarted: () => store }
   },
-  { locksLiveOwners: false, detectsLoss: false },
+  { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
 )
 
 test('fewer than three generations are refused', () => {

@@ -6,6 +6,11 @@
  * Invariant: counts, minima and maxima are exact (up to the nine decimals of the files), sums and means within 1e-9 relative.
  */
 
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { csvFile } from '../../adapters/file/csv-file.ts'
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
@@ -22,6 +27,7 @@ import { GOLDEN_FILES, type GoldenBranch, LATE_QUERIES, type LateQuery } from '.
 
 const HOSTS = ['inline', 'workers'] as const
 const PARALLELISMS = [1, 2, 4]
+const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 sharedDescribe('golden results', () => {
   for (const golden of GOLDEN_FILES) {
@@ -42,6 +48,32 @@ sharedDescribe('golden results', () => {
         })
       }
     }
+  }
+})
+
+sharedDescribe('golden results by the command', () => {
+  for (const golden of GOLDEN_FILES) {
+    test(`millrace run gives ${golden.branches.map(({ golden: name }) => name).join(' and ')}`, () => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-golden-'))
+      try {
+        const plan = join(folder, 'plan.json')
+        writeFileSync(plan, JSON.stringify(planOf({ ...golden, windows: golden.branches })))
+        const resultOf = (name: string) => join(folder, `${name}.ndjson`)
+        const sinks = golden.branches.flatMap(({ name }) => ['--sink', `${name}-out=${resultOf(name)}`])
+        const source = ['--source', `in=${sharedPath('data', golden.file)}`]
+        const options = ['--parallelism', '2', '--checkpoints', join(folder, 'state'), '--quiet']
+        execFileSync(process.execPath, [cli, 'run', plan, ...source, ...sinks, ...options], { stdio: 'pipe' })
+        for (const branch of golden.branches) {
+          const lines = readFileSync(resultOf(branch.name), 'utf8').trimEnd().split('\n')
+          expectGolden(
+            branch,
+            lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+          )
+        }
+      } finally {
+        rmSync(folder, { recursive: true, force: true })
+      }
+    })
   }
 })
 

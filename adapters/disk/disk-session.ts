@@ -5,7 +5,7 @@
  * A commit is: chunks and their directories on the disk → manifest on the disk under a draft name → still the owner? → the manifest
  * gets its name by a link → its directory on the disk → certificate → still the owner? → acknowledged.
  * After a failure all chunks written since the last commit are forgotten, and must be written again.
- * A chunk is written even when a file of its name is there, unless this session wrote that: the file may be damaged or not yet durable.
+ * A chunk is written even when a file of its name is there, unless the session wrote that: the file may be damaged or not yet durable.
  *
  * Invariant: when `commit` resolves, the generation survives power loss; at no moment is there a manifest whose chunks are not durable.
  */
@@ -47,7 +47,7 @@ export class DiskSession implements CheckpointSession {
   #certificate: Certificate
   /** Which copy of the certificate comes next. */
   #nextCopy = 0
-  /** Chunks that this session wrote and that no generation names yet. */
+  /** Chunks that the session wrote and that no generation names yet. */
   readonly #pending = new Set<ChunkHash>()
   /** Directories whose names changed since they were last on the disk. */
   readonly #unsynced = new Set<string>()
@@ -174,7 +174,7 @@ export class DiskSession implements CheckpointSession {
     return this.#certificate.committed === null ? [...CERTIFICATE_NAMES.keys()] : [this.#nextCopy]
   }
 
-  /** After a failed sync of a directory nobody knows which names are on the disk, and a second sync may lie: this session has ended. */
+  /** After a failed sync of a directory nobody knows which names are on the disk, and a second sync may lie: the session has ended. */
   async #sync(directory: string): Promise<void> {
     try {
       await this.#parts.fs.syncDirectory(directory)

@@ -8,7 +8,7 @@
  * refuses another one.
  */
 
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 export const CACHE_LINE_BYTES = 64;
 export const PAGE_BYTES = 65536;
@@ -54,9 +54,10 @@ export function ringBytes(slotCount: i32, slotBytes: i32): i32 {
  * Slot: whatever flows. Header, then columns or bytes by kind.
  *
  *     0      4          8             16       20         24             32               36
- *     ┌──────┬──────────┬─────────────┬────────┬──────────┬──────────────┬────────────────┬──────────┐
- *     │ kind │ rowCount │ watermarkMs │ epoch  │ nullMask │ checkpointId │ payloadBytes   │ generation
- *     └──────┴──────────┴─────────────┴────────┴──────────┴──────────────┴────────────────┴──────────┘
+ *     ┌──────┬──────────┬─────────────┬────────┬──────────┬──────────────┬────────────────┬────────────┐
+ *     │ kind │ rowCount │ watermarkMs │ epoch  │ nullMask │ checkpointId │ payloadBytes   │ generation │
+ *     └──────┴──────────┴─────────────┴────────┴──────────┴──────────────┴────────────────┴────────────┘
+ *     40: processingTimeMs
  */
 export const SLOT_KIND_OFFSET = 0; // i32, SLOT_*
 export const SLOT_ROW_COUNT_OFFSET = SLOT_KIND_OFFSET + 4; // i32
@@ -66,6 +67,7 @@ export const SLOT_NULL_MASK_OFFSET = SLOT_EPOCH_OFFSET + 4; // i32, bit c: data 
 export const SLOT_CHECKPOINT_OFFSET = SLOT_NULL_MASK_OFFSET + 4; // f64, checkpointId of a barrier
 export const SLOT_PAYLOAD_BYTES_OFFSET = SLOT_CHECKPOINT_OFFSET + 8; // i32, bytes used after the header by dictionary entries
 export const SLOT_GENERATION_OFFSET = SLOT_PAYLOAD_BYTES_OFFSET + 4; // i32, dictionary generation of the codes in this slot
+export const SLOT_PROCESSING_TIME_OFFSET = SLOT_GENERATION_OFFSET + 4; // f64 ms, the host's clock when the rows of this slot are processed; NaN: not told. Read by the pane kernel alone
 export const SLOT_HEADER_BYTES = 64;
 
 export const SLOT_BATCH = 1; // input: rows of columns, then the watermark of the header. 0 rows: a watermark only
@@ -74,6 +76,7 @@ export const SLOT_BARRIER = 3; // checkpoint barrier: covers all slots before it
 export const SLOT_END = 4; // nothing follows
 export const SLOT_RESULT = 5; // output: fired panes, then the watermark of the header
 export const SLOT_LATE = 6; // output: rows dropped as late, columns as in SLOT_BATCH
+export const SLOT_BLOB = 7; // output: bytes that cells of the next result slot point into
 
 /**
  * Dictionary entry: what a u32 code stands for. Entries follow each other, each padded to 8 bytes.
@@ -115,6 +118,42 @@ export const RESULT_WINDOW_START = 0;
 export const RESULT_WINDOW_END = 1;
 export const RESULT_PANE = 2;
 export const RESULT_FIRST_KEY = 3;
+
+/**
+ * Result slots of the pane kernel have one column more before the keys: change + 4 if the pane is its window's last.
+ *
+ * A cell whose result is text or a list holds two u32, offset and length in bytes, of the payloads of the SLOT_BLOB slots since the
+ * result slot before, one after the other. What lies there, by RESULT_*:
+ *
+ *     RESULT_TEXT           UTF-8
+ *     RESULT_NUMBERS        f64 each
+ *     RESULT_TEXTS          each: i32 byteLength, i32 0, UTF-8, padded to 8
+ *     RESULT_NUMBER_PAIRS   each: f64 value, f64 number
+ *     RESULT_TEXT_PAIRS     each: f64 number, i32 byteLength, i32 0, UTF-8, padded to 8
+ *     RESULT_RECORDS        each: f64 timestamp, then for each data column of the input slot: i32 form, i32 byteLength, payload padded to 8
+ *
+ * form of a record's cell: 0 null (no payload), 1 number (f64), 2 text (UTF-8).
+ */
+export const RESULT_CHANGE = 3;
+export const PANE_RESULT_FIRST_KEY = 4;
+
+export const RESULT_NUMBER = 0;
+export const RESULT_TEXT = 1;
+export const RESULT_NUMBERS = 2;
+export const RESULT_TEXTS = 3;
+export const RESULT_NUMBER_PAIRS = 4;
+export const RESULT_TEXT_PAIRS = 5;
+export const RESULT_RECORDS = 6;
+
+export const CELL_NULL = 0;
+export const CELL_NUMBER = 1;
+export const CELL_TEXT = 2;
+
+export const CHANGE_INSERT = 0; // +I
+export const CHANGE_UPDATE_BEFORE = 1; // -U
+export const CHANGE_UPDATE_AFTER = 2; // +U
+export const CHANGE_DELETE = 3; // -D
+export const CHANGE_LAST = 4; // added to the others when nothing follows for this window
 
 export function resultColumnOffset(column: i32, resultRowsMax: i32): i32 {
   return SLOT_HEADER_BYTES + column * resultRowsMax * 8;
@@ -158,7 +197,83 @@ export const CONFIG_VALUES = 704; // COLUMNS_MAX x { column index i32, parts i32
 export const CONFIG_VALUE_BYTES = 8;
 export const CONFIG_AGGREGATES = 960; // AGGREGATES_MAX x { function i32, value index i32 (-1: rows) }
 export const CONFIG_AGGREGATE_BYTES = 8;
-export const CONFIG_BYTES = 1472;
+
+/** What the pane kernel reads beyond: second columns and parameters of aggregates, window, trigger. */
+export const CONFIG_SECONDS = 1472; // COLUMNS_MAX x column index i32 of a value's second column, -1: none
+export const CONFIG_PARAMETERS = 1600; // AGGREGATES_MAX x { a f64, b f64 }
+export const CONFIG_PARAMETER_BYTES = 16;
+export const CONFIG_NUMBERS = 2624; // NUMBERS_MAX x f64, pointed into by parameters (histogram bounds)
+export const CONFIG_PANES = 4672;
+export const CONFIG_WINDOW_KIND = CONFIG_PANES; // i32, WINDOW_*
+export const CONFIG_TIME_DOMAIN = CONFIG_WINDOW_KIND + 4; // i32, TIME_*
+export const CONFIG_ACCUMULATION = CONFIG_TIME_DOMAIN + 4; // i32, MODE_*
+export const CONFIG_PANE_FLAGS = CONFIG_ACCUMULATION + 4; // i32, FLAG_* added up
+export const CONFIG_CLOSING = CONFIG_PANE_FLAGS + 4; // i32, CLOSING_*
+export const CONFIG_EVICTOR = CONFIG_CLOSING + 4; // i32, EVICT_*
+export const CONFIG_EVICTOR_COLUMN = CONFIG_EVICTOR + 4; // i32 data column of EVICT_DELTA
+export const CONFIG_START_COLUMN = CONFIG_EVICTOR_COLUMN + 4; // i32 data column of WINDOW_ASSIGNED: start, ms; null: no window
+export const CONFIG_END_COLUMN = CONFIG_START_COLUMN + 4; // i32 data column: end, ms
+export const CONFIG_MORE_COLUMN = CONFIG_END_COLUMN + 4; // i32 data column: 1 when the next row is the same record with another window
+export const CONFIG_GAP_COLUMN = CONFIG_MORE_COLUMN + 4; // i32 data column of WINDOW_SESSION: gap of the record, ms; -1: the size for all
+export const CONFIG_OPEN_COLUMN = CONFIG_GAP_COLUMN + 4; // i32 data column of WINDOW_STATE: 1 opens
+export const CONFIG_CLOSE_COLUMN = CONFIG_OPEN_COLUMN + 4; // i32 data column of WINDOW_STATE: 1 closes
+export const CONFIG_TRIGGER_COUNT = CONFIG_CLOSE_COLUMN + 4; // i32 nodes of the trigger; node 0 is the root
+export const CONFIG_LENGTH_MAX_MS = CONFIG_TRIGGER_COUNT + 4; // f64 longest session or state window; Infinity: any
+export const CONFIG_EVICTOR_LIMIT = CONFIG_LENGTH_MAX_MS + 8; // f64 count, ms or threshold
+export const CONFIG_TRIGGERS = CONFIG_EVICTOR_LIMIT + 8; // TRIGGERS_MAX x { kind, first child, next sibling (-1: none), flags: i32; parameter f64; data column i32, unused }
+export const CONFIG_TRIGGER_BYTES = 32;
+export const CONFIG_BYTES = CONFIG_TRIGGERS + 1024;
+
+export const TRIGGERS_MAX = 32;
+export const NUMBERS_MAX = 256;
+
+export const WINDOW_ALIGNED = 0; // tumbling and sliding: size, slide, offset
+export const WINDOW_CUMULATE = 1; // size, step in slide, offset
+export const WINDOW_SESSION = 2; // gap in size
+export const WINDOW_COUNT = 3; // n in size, every in slide
+export const WINDOW_GLOBAL = 4;
+export const WINDOW_ASSIGNED = 5; // by columns start, end, more
+export const WINDOW_AROUND = 6; // before in size, after in slide
+export const WINDOW_BY_RECORD = 7; // difference in size
+export const WINDOW_STATE = 8; // columns open, close
+
+export const TIME_EVENT = 0;
+export const TIME_PROCESSING = 1;
+
+export const MODE_ACCUMULATING = 0;
+export const MODE_DISCARDING = 1;
+export const MODE_RETRACTING = 2;
+
+export const FLAG_EMIT_UNCHANGED = 1;
+export const FLAG_EMPTY_PANES = 2;
+export const FLAG_KEEP_RECORDS = 4; // windows keep their records
+export const FLAG_PARTIAL = 8; // count windows that are not full fire at the end of the stream
+
+export const CLOSING_NONE = 0;
+export const CLOSING_IF_NON_EMPTY = 1;
+export const CLOSING_ALWAYS = 2;
+
+export const EVICT_NONE = 0;
+export const EVICT_COUNT = 1;
+export const EVICT_TIME = 2;
+export const EVICT_DELTA = 3;
+export const EVICT_AFTER = 4; // added to the others
+
+export const TRIGGER_WATERMARK = 0; // end of the window; children: early, late (TRIGGER_NONE where absent)
+export const TRIGGER_COUNT = 1; // parameter: n
+export const TRIGGER_PERIODIC = 2; // processing time; parameter: interval
+export const TRIGGER_DELAY = 3; // processing time; parameter: delay
+export const TRIGGER_CONTINUOUS = 4; // event time; parameter: interval
+export const TRIGGER_RECORD = 5; // column: 1 fires
+export const TRIGGER_END = 6; // end of the stream
+export const TRIGGER_ANY = 7;
+export const TRIGGER_ALL = 8;
+export const TRIGGER_IN_ORDER = 9;
+export const TRIGGER_REPEATEDLY = 10; // one child
+export const TRIGGER_OR_FINALLY = 11; // children: of, until
+export const TRIGGER_NONE = 12; // never fires
+export const TRIGGER_FULL = 13; // a count window that is full
+export const TRIGGER_PURGE = 1; // flag: firing purges
 
 export const COLUMNS_MAX = 32;
 export const KEYS_MAX = 16;
@@ -191,6 +306,41 @@ export const FN_FIRST = 10;
 export const FN_LAST = 11;
 export const FN_SUM_COMPENSATED = 12;
 
+/** Of the pane kernel alone. */
+export const PART_SECOND = 16; // { n, Σxy, mean x, mean y, m2 x, m2 y, cxy }: two columns, both present
+export const PART_EXTREMES = 32; // the value at the smallest and largest second column
+export const PART_SAMPLES = 64; // list of (ms, value), in order of arrival
+export const PART_COUNTS = 128; // distinct value → how often
+export const PART_REGISTERS = 256; // HyperLogLog; needs the parameter of its aggregate
+export const PART_SKETCH = 512; // exact values while few, then DDSketch
+export const PART_HISTOGRAM = 1024; // counts between bounds
+export const PART_TIMES = 2048; // co-moments of event time and value
+export const PART_LARGEST = 4096; // the k values with the largest second column
+
+export const FN_ANY = 13;
+export const FN_EVERY = 14;
+export const FN_COUNT_DISTINCT = 15;
+export const FN_COUNT_DISTINCT_APPROXIMATE = 16; // a: precision
+export const FN_QUANTILE = 17; // a: q, b: accuracy
+export const FN_HISTOGRAM = 18; // a: first of its bounds in CONFIG_NUMBERS, b: number of bounds
+export const FN_TOP_FREQUENT = 19; // a: k
+export const FN_TOP_LARGEST = 20; // a: k
+export const FN_MODE = 21;
+export const FN_ARG_MIN = 22;
+export const FN_ARG_MAX = 23;
+export const FN_COLLECT = 24; // a: limit (Infinity: none), b: 1 by event time, 0 by arrival
+export const FN_CONCAT = 25; // as FN_COLLECT, of text; the runtime joins
+export const FN_SUM_OF_PRODUCTS = 26;
+export const FN_COVARIANCE_SAMPLE = 27;
+export const FN_COVARIANCE_POPULATION = 28;
+export const FN_CORRELATION = 29;
+export const FN_LINEAR_SLOPE = 30; // per second
+export const FN_TIME_WEIGHTED_MEAN = 31;
+export const FN_DELTA = 32;
+export const FN_RATE = 33; // per second, resets counted
+export const FN_EWMA = 34; // a: half-life in ms
+export const FN_RECORDS = 35; // the window's records
+
 /** What a kernel export answers. Negative: the job has failed. */
 export const STATUS_IDLE = 0; // the input ring is empty
 export const STATUS_PROGRESS = 1; // slots were processed; there may be more
@@ -214,7 +364,8 @@ export const COUNTER_SLICES = 5;
 export const COUNTER_STATE_BYTES = 6;
 export const COUNTER_WATERMARK = 7; // ms; -Infinity before the first
 export const COUNTER_OUTSIDE = 8; // records that lie in no window (slide larger than size)
-export const COUNTERS = 9;
+export const COUNTER_CLOSED = 9; // (record, window) pairs refused because the window's trigger had finished
+export const COUNTERS = 10;
 
 /**
  * Snapshot: sections one after the other, each for one key group, so that a job can restart with another number of
@@ -239,3 +390,4 @@ export const SECTION_OPERATOR = 1;
 export const SECTION_KEYS = 2;
 export const SECTION_SLICE = 3;
 export const SECTION_PANES = 4;
+export const SECTION_WINDOWS = 5; // pane kernel: windows of a key group with all they keep

@@ -8,13 +8,20 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 const bin = (name) => `${root}node_modules/.bin/${name}`
 const only = process.argv.slice(2)
 
-export function buildKernel() {
+// Two kernels of one folder: the slice kernel for plain windows, and the pane kernel for everything else.
+const kernels = { kernel: 'index.ts', 'kernel-panes': 'panes.ts' }
+
+export function buildKernel(name) {
   mkdirSync(`${root}dist`, { recursive: true })
   for (const target of ['shared', 'plain', 'debug']) {
-    execFileSync(bin('asc'), ['index.ts', '--config', 'asconfig.json', '--target', target], { cwd: `${root}kernel`, stdio: 'inherit' })
+    const output = ['--outFile', `../dist/${name}-${target}.wasm`]
+    execFileSync(bin('asc'), [kernels[name], '--config', 'asconfig.json', '--target', target, ...output], {
+      cwd: `${root}kernel`,
+      stdio: 'inherit',
+    })
   }
-  const inline = (name) => readFileSync(`${root}dist/kernel-${name}.wasm`).toString('base64')
-  writeFileSync(`${root}dist/kernel-inline.js`, `export const shared = '${inline('shared')}'\nexport const plain = '${inline('plain')}'\n`)
+  const inline = (target) => readFileSync(`${root}dist/${name}-${target}.wasm`).toString('base64')
+  writeFileSync(`${root}dist/${name}-inline.js`, `export const shared = '${inline('shared')}'\nexport const plain = '${inline('plain')}'\n`)
 }
 
 export async function buildBundles() {
@@ -38,11 +45,11 @@ export async function buildBundles() {
     target: 'es2022',
     minify: process.env.MILLRACE_UNMINIFIED === undefined,
     metafile: true,
-    external: ['comlink', 'comlink/*', 'node:*', '#platform', '#kernel'],
+    external: ['comlink', 'comlink/*', 'node:*', '#platform', '#kernel', '#kernel-panes'],
     logLevel: 'warning',
   })
   // Chunks are named by their content: those of earlier builds go.
-  const built = new Set([...Object.keys(metafile.outputs), 'dist/kernel-inline.js'])
+  const built = new Set([...Object.keys(metafile.outputs), ...Object.keys(kernels).map((name) => `dist/${name}-inline.js`)])
   for (const name of readdirSync(`${root}dist`)) {
     if (/\.js(\.map)?$/.test(name) && !built.has(`dist/${name}`)) rmSync(`${root}dist/${name}`)
   }
@@ -53,6 +60,6 @@ export function buildTypes() {
   execFileSync(bin('tsc'), ['-p', '.'], { cwd: root, stdio: 'inherit' })
 }
 
-if (only.length === 0 || only.includes('kernel')) buildKernel()
+for (const name of Object.keys(kernels)) if (only.length === 0 || only.includes('kernel') || only.includes(name)) buildKernel(name)
 if (only.length === 0 || only.includes('bundles')) await buildBundles()
 if (only.length === 0 || only.includes('types')) buildTypes()

@@ -5,7 +5,13 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 export default defineConfig({
   root,
-  resolve: { alias: { '#platform': `${root}runtime/platform/node.ts`, '#kernel': `${root}dist/kernel-inline.js` } },
+  resolve: {
+    alias: {
+      '#platform': `${root}runtime/platform/node.ts`,
+      '#kernel': `${root}dist/kernel-inline.js`,
+      '#kernel-panes': `${root}dist/kernel-panes-inline.js`,
+    },
+  },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],

@@ -20,7 +20,11 @@ const bundle = await esbuild.build({
   write: false,
   logLevel: 'error',
   conditions: ['browser'],
-  alias: { '#platform': `${dist}platform-browser.js`, '#kernel': `${dist}kernel-inline.js` },
+  alias: {
+    '#platform': `${dist}platform-browser.js`,
+    '#kernel': `${dist}kernel-inline.js`,
+    '#kernel-panes': `${dist}kernel-panes-inline.js`,
+  },
 })
 const files = new Map(bundle.outputFiles.map((file) => [file.path.replace('/out', ''), file.contents]))
 files.set('/', await readFile(here('./page.html')))

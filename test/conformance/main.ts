@@ -17,7 +17,7 @@ if (folder === undefined || !existsSync(folder)) {
   process.exit(2)
 }
 const built = new URL('../../dist/', import.meta.url)
-const missing = ['kernel-inline.js', 'platform-node.js'].filter((name) => !existsSync(new URL(name, built)))
+const missing = ['kernel-inline.js', 'kernel-panes-inline.js', 'platform-node.js'].filter((name) => !existsSync(new URL(name, built)))
 if (missing.length > 0) {
   console.error(`${missing.join(' and ')} of ${fileURLToPath(built)} must be built first: npm run build`)
   process.exit(2)

@@ -128,7 +128,10 @@ export interface CalendarAnchor {
   readonly hour?: number
   /** 0 to 59. */
   readonly minute?: number
-  /** `YYYY-MM-DD`: the period from which every so many are counted, when `every` is more than 1. */
+  /**
+   * `YYYY-MM-DD`: periods are counted from the one that begins in the ISO week, month, quarter or year of this date, which matters
+   * when `every` is more than 1. Without `month`, `day` and `weekday`, a period begins on this very date. Absent: 1970-01-01, Monday, the 1st.
+   */
   readonly from?: string
 }
 

@@ -13,7 +13,7 @@ import {
   CONFIG_OFFSET_MS, CONFIG_OUTPUT_RING, CONFIG_PAGES_MAX, CONFIG_RESULT_ROWS_MAX, CONFIG_SIZE_MS, CONFIG_SLIDE_MS, CONFIG_STATE,
   CONFIG_TABLE_BYTES_MAX, CONFIG_TIMESTAMP_COLUMN, CONFIG_VALUE_BYTES, CONFIG_VALUE_COUNT, CONFIG_VALUES, FN_COUNT, FN_COUNT_ROWS,
   FN_FIRST, FN_LAST, FN_STDDEV_POPULATION, FN_SUM_COMPENSATED, FN_VARIANCE_SAMPLE, KEYS_MAX, LATE_DROP, LATE_FAIL, LATE_OUTPUT,
-  LAYOUT_VERSION, PAGE_BYTES, PART_BASIC, PART_COMPENSATED, PART_ENDS, PART_MOMENTS, RESULT_FIRST_KEY, resultSlotBytes,
+  LAYOUT_VERSION, PAGE_BYTES, PART_BASIC, PART_COMPENSATED, PART_ENDS, PANE_RESULT_FIRST_KEY, PART_MOMENTS, RESULT_FIRST_KEY, resultSlotBytes,
   RING_SLOT_BYTES_OFFSET, RING_SLOT_COUNT_OFFSET, RING_SLOTS_OFFSET, RINGS_OFFSET, SLOT_HEADER_BYTES,
 } from "./layout";
 
@@ -41,6 +41,8 @@ export let columnCount: i32 = 0;
 export let keyCount: i32 = 0;
 export let valueCount: i32 = 0;
 export let aggregateCount: i32 = 0;
+/** Column of result slots in which the keys begin. */
+export let resultFirstKey: i32 = 0;
 let block: usize = 0;
 
 export function columnKind(column: i32): i32 {
@@ -68,11 +70,27 @@ export function aggregateValue(aggregate: i32): i32 {
   return load<i32>(block + CONFIG_AGGREGATES + aggregate * CONFIG_AGGREGATE_BYTES + 4);
 }
 export function resultColumnCount(): i32 {
-  return RESULT_FIRST_KEY + keyCount + aggregateCount;
+  return resultFirstKey + keyCount + aggregateCount;
 }
 
-/** Reads and checks the block at CONFIG_OFFSET. */
+/** Reads and checks the block at CONFIG_OFFSET, for the slice kernel. */
 export function readConfig(): bool {
+  resultFirstKey = RESULT_FIRST_KEY;
+  return readCommon() && isWindowValid() && areAggregatesValid();
+}
+
+/** Reads and checks what both kernels have; window and aggregates of the pane kernel are for pane/pane-config to check. */
+export function readPaneBlock(): bool {
+  resultFirstKey = PANE_RESULT_FIRST_KEY;
+  return readCommon();
+}
+
+/** Where the block is: the fields of the pane kernel are read from there. */
+export function configBlock(): usize {
+  return block;
+}
+
+function readCommon(): bool {
   block = CONFIG_OFFSET;
   if (load<i32>(block + CONFIG_LAYOUT_VERSION) != LAYOUT_VERSION) return false;
   inputRing = load<u32>(block + CONFIG_INPUT_RING);
@@ -94,7 +112,7 @@ export function readConfig(): bool {
   keyCount = load<i32>(block + CONFIG_KEY_COUNT);
   valueCount = load<i32>(block + CONFIG_VALUE_COUNT);
   aggregateCount = load<i32>(block + CONFIG_AGGREGATE_COUNT);
-  return isWindowValid() && areCountsValid() && areRingsValid() && areColumnsValid() && areAggregatesValid();
+  return areCountsValid() && areRingsValid() && areColumnsValid();
 }
 
 /** Moves the block to the kernel's own memory. */
@@ -103,7 +121,7 @@ export function keepConfig(ptr: usize): void {
   block = ptr;
 }
 
-function isDuration(ms: f64): bool {
+export function isDuration(ms: f64): bool {
   return ms >= 1 && ms <= DURATION_MAX_MS && Math.floor(ms) == ms;
 }
 

@@ -13,6 +13,7 @@ import {
 } from "./layout";
 import { configureAccumulation } from "./aggregate/batch-accumulator";
 import { foldLogs } from "./aggregate/slice-log";
+import { configureDictionaryReader, readDictionary } from "./batch/dictionary-reader";
 import { configureResolver } from "./batch/key-resolver";
 import { closeSlot, resetSlots } from "./batch/output-slot";
 import { panesWritten, resetPanes } from "./batch/pane-writer";
@@ -24,14 +25,15 @@ import { allocate, arenaBytes, beginArena } from "./state/arena";
 import { configureDictionary } from "./state/dictionary";
 import { configureKeys, keyRows } from "./state/key-table";
 import { configureCounts } from "./state/pane-counts";
-import { releaseSnapshot, resetSnapshot, snapshotBlock, snapshotSize, writeSnapshot } from "./state/snapshot";
+import { releaseSnapshot, resetSnapshot, snapshotBlock, snapshotSize } from "./state/section-writer";
+import { writeSnapshot } from "./state/snapshot";
 import { configureSlices as configureSliceState, sliceCount } from "./state/window-state";
 import { beginRestore, endRestore, restoreBuffer, restoreOne } from "./state-restorer";
 import { beginTime, watermarkMs } from "./time/timers";
 import { resetMerges } from "./window/sliding-merge";
 import { configureFiring } from "./window/window-firing";
 import { configureSlices as configureSliceTimes, span } from "./window/slice-assigner";
-import { beginBatch, configureOperator, continueBatch, isSuspended, lateDropped, lateUpdates, outsideCount, readDictionary, recordsIn } from "./window-operator";
+import { beginBatch, configureOperator, continueBatch, isSuspended, lateDropped, lateUpdates, outsideCount, recordsIn } from "./window-operator";
 
 let failure = -5; // STATUS_OK while the kernel is sound; at first STATUS_CONFIG_INVALID, by value, for an import would need a start function
 let hasEnded = false;
@@ -59,6 +61,7 @@ export function configure(): i32 {
   if (!configureRows() || !configureDictionary() || !configureKeys() || !configureCounts()) return failure;
   if (!configureSliceState(span == 1) || !configureBatches() || !configureResolver() || !configureAccumulation()) return failure;
   if (!configureFiring() || !configureOperator()) return failure;
+  configureDictionaryReader(false);
   beginTime(-Infinity);
   beginRestore();
   failure = STATUS_OK;

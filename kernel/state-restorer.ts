@@ -11,18 +11,16 @@ import {
   SECTION_BYTES_OFFSET, SECTION_ENTRY_COUNT_OFFSET, SECTION_HEADER_BYTES, SECTION_KEY_GROUP_OFFSET, SECTION_KEYS, SECTION_KIND_OFFSET,
   SECTION_OPERATOR, SECTION_PANES, SECTION_POSITION_OFFSET, SECTION_SLICE, PART_ENDS, STATUS_OK, STATUS_SNAPSHOT_INVALID, STATUS_STATE_LIMIT,
 } from "./layout";
-import { keyCount, latenessMs, TIME_MAX_MS, valueCount, valueParts } from "./config";
+import { latenessMs, TIME_MAX_MS, valueCount, valueParts } from "./config";
 import { widenAll } from "./aggregate/batch-accumulator";
 import { basicOffset, countOffset, endsOffset, hasRows, isEmptyRow } from "./state/accumulator-row";
-import { allocate, bytesOf, reallocate, release } from "./state/arena";
-import { disuseString, intern, useString } from "./state/dictionary";
-import {
-  canonicalBits, CAPACITY_MAX, CAPACITY_MIN, findKey, insertKey, isStringComponent, KEY_GROUPS_MAX, keyCapacity, NULL_COMPONENT, resize,
-} from "./state/key-table";
+import { allocate, release } from "./state/arena";
+import { CAPACITY_MAX, CAPACITY_MIN, KEY_GROUPS_MAX } from "./state/key-table";
+import { beginKeys, hasGroup, numberKeys, releaseKeys, restoreKeys, rowOfKey, wantCapacity } from "./state/keys-restorer";
 import { addToCount } from "./state/pane-counts";
-import { hasKeyTwice, ITEM_BYTES, ITEM_NUMBER, sortCompact, sortItems } from "./state/row-order";
+import { hasKeyTwice, sortCompact } from "./state/row-order";
 import {
-  factBytes, KEY_COMPONENTS, OPERATOR_FACTS, PANES_ENTRY_BYTES, SLICE_ROW_COUNT, SLICE_VALUES, sliceEntryBytes, writeFacts,
+  factBytes, OPERATOR_FACTS, PANES_ENTRY_BYTES, SLICE_ROW_COUNT, SLICE_VALUES, sliceEntryBytes, writeFacts,
 } from "./state/snapshot";
 import {
   appendRow, createSlice, findSlice, isLog, obtainRow, sliceAt, sliceCount,
@@ -31,26 +29,17 @@ import { beginTime, isComplete, isExpired, isSpent, watermarkMs } from "./time/t
 import { isInWindow, sliceMs, sliceOf, sliceStart } from "./window/slice-assigner";
 
 const COUNT_MAX: f64 = 9007199254740992;
-const KEYS_RESTORED_MIN = 1024;
 
 let section: usize = 0; // restore buffer
 let sectionCapacity: usize = 0;
 let stage = 0; // kind of the last section
 let operators = 0;
-let keysCount = 0; // keys read; they get rows when all are there
-let keysCapacity = 0;
-let tuples: usize = 0; // keyCount x u64 for each, then items to sort and the rows they got
-let items: usize = 0;
-let rowOf: usize = 0;
-let groupFirst: usize = 0; // i32 by group: first key read, −1 when none was
-let groupKeys: usize = 0; // i32 by group
-let capacityWanted = 0;
 
 export function beginRestore(): void {
-  section = tuples = items = rowOf = groupFirst = groupKeys = 0;
+  section = 0;
   sectionCapacity = 0;
-  stage = operators = keysCount = keysCapacity = 0;
-  capacityWanted = CAPACITY_MIN;
+  stage = operators = 0;
+  beginKeys();
 }
 
 /** Memory for a section, good until the next call; 0 when the limit is reached. */
@@ -74,14 +63,18 @@ export function restoreOne(ptr: usize, bytes: i32): i32 {
   const end = ptr + bytes;
   if (kind == SECTION_OPERATOR) return stage > SECTION_OPERATOR ? STATUS_SNAPSHOT_INVALID : restoreOperator(entries, end, group, count);
   if (operators == 0 || <u32>group >= <u32>KEY_GROUPS_MAX || count < 1) return STATUS_SNAPSHOT_INVALID;
-  if (kind == SECTION_KEYS) return stage > SECTION_KEYS ? STATUS_SNAPSHOT_INVALID : restoreKeys(entries, end, group, count);
+  if (kind == SECTION_KEYS) {
+    if (stage > SECTION_KEYS) return STATUS_SNAPSHOT_INVALID;
+    stage = SECTION_KEYS;
+    return restoreKeys(entries, end, group, count);
+  }
   if (kind != SECTION_SLICE && kind != SECTION_PANES) return STATUS_SNAPSHOT_INVALID;
   if (stage <= SECTION_KEYS) {
     const status = numberKeys();
     if (status != STATUS_OK) return status;
   }
   stage = SECTION_SLICE;
-  if (groupFirst == 0 || load<i32>(groupFirst + group * 4) < 0) return STATUS_SNAPSHOT_INVALID;
+  if (!hasGroup(group)) return STATUS_SNAPSHOT_INVALID;
   return kind == SECTION_SLICE ? restoreSlice(entries, end, group, count, position) : restoreCounts(entries, end, group, count, position);
 }
 
@@ -96,11 +89,7 @@ export function endRestore(): i32 {
     if (hasKeyTwice(sliceAt(i))) return STATUS_SNAPSHOT_INVALID;
   }
   release(section, sectionCapacity);
-  release(tuples, bytesOf(keysCapacity, keyCount * 8));
-  release(items, bytesOf(keysCapacity, ITEM_BYTES));
-  release(rowOf, <usize>keysCapacity * 4);
-  release(groupFirst, KEY_GROUPS_MAX * 4);
-  release(groupKeys, KEY_GROUPS_MAX * 4);
+  releaseKeys();
   beginRestore();
   return STATUS_OK;
 }
@@ -121,103 +110,9 @@ function restoreOperator(entry: usize, end: usize, group: i32, count: i32): i32 
   release(facts, factBytes());
   if (!isSame) return STATUS_SNAPSHOT_INVALID;
   operators++;
-  capacityWanted = max(capacityWanted, capacity);
+  wantCapacity(capacity);
   beginTime(watermark);
   return STATUS_OK;
-}
-
-function restoreKeys(entries: usize, end: usize, group: i32, count: i32): i32 {
-  stage = SECTION_KEYS;
-  if (groupFirst == 0) {
-    groupFirst = allocate(KEY_GROUPS_MAX * 4);
-    groupKeys = allocate(KEY_GROUPS_MAX * 4);
-    if (groupFirst == 0 || groupKeys == 0) return STATUS_STATE_LIMIT;
-    memory.fill(groupFirst, 0xff, KEY_GROUPS_MAX * 4);
-  }
-  const bytesMin = KEY_COMPONENTS + keyCount * 8;
-  if (count > <i32>(end - entries) / bytesMin) return STATUS_SNAPSHOT_INVALID;
-  // Without key columns every worker has the one key; else a key group has one owner.
-  if (load<i32>(groupFirst + group * 4) >= 0) return keyCount == 0 ? STATUS_OK : STATUS_SNAPSHOT_INVALID;
-  if (!reserveKeys(count)) return STATUS_STATE_LIMIT;
-  store<i32>(groupFirst + group * 4, keysCount);
-  store<i32>(groupKeys + group * 4, count);
-  let entry = entries;
-  let after: i64 = -1;
-  for (let i = 0; i < count; i++) {
-    if (<i32>(end - entry) < bytesMin) return STATUS_SNAPSHOT_INVALID;
-    const ordinal = load<u32>(entry);
-    if (<i64>ordinal <= after || load<u32>(entry, 4) != 0 || (keyCount == 0 && ordinal != 0)) return STATUS_SNAPSHOT_INVALID;
-    after = <i64>ordinal;
-    const read = readTuple(entry + KEY_COMPONENTS, end, tuples + <usize>keysCount * (keyCount * 8), group);
-    if (read < 0) return read;
-    const item = items + <usize>keysCount * ITEM_BYTES;
-    store<u64>(item, (<u64>ordinal << 32) | <u64>group);
-    store<u32>(item, keysCount, ITEM_NUMBER);
-    keysCount++;
-    entry += KEY_COMPONENTS + read;
-  }
-  return entry == end ? STATUS_OK : STATUS_SNAPSHOT_INVALID;
-}
-
-function reserveKeys(count: i32): bool {
-  if (keysCount + count <= keysCapacity) return true;
-  const wanted = max(keysCount + count, max(keysCapacity * 2, KEYS_RESTORED_MIN));
-  const tupleBytes = keyCount * 8;
-  if (bytesOf(wanted, max(tupleBytes, ITEM_BYTES)) > <usize>1 << 30) return false;
-  tuples = reallocate(tuples, bytesOf(keysCapacity, tupleBytes), bytesOf(keysCount, tupleBytes), bytesOf(wanted, tupleBytes));
-  items = reallocate(items, bytesOf(keysCapacity, ITEM_BYTES), bytesOf(keysCount, ITEM_BYTES), bytesOf(wanted, ITEM_BYTES));
-  rowOf = reallocate(rowOf, keysCapacity * 4, 0, wanted * 4);
-  keysCapacity = wanted;
-  return tuples != 0 && items != 0 && rowOf != 0;
-}
-
-// Answers the bytes read, or a status. Strings are used from now on, so that none is dropped before its key has a row.
-function readTuple(from: usize, end: usize, tuple: usize, group: i32): i32 {
-  let text = from + keyCount * 8;
-  for (let k = 0; k < keyCount; k++) {
-    let component = load<u64>(from + k * 8);
-    if (component != NULL_COMPONENT) {
-      if (isStringComponent(k)) {
-        if (component > <u64>(end - text)) return STATUS_SNAPSHOT_INVALID;
-        const code = intern(text, <i32>component, group);
-        if (code < 0) return STATUS_STATE_LIMIT;
-        useString(code);
-        text += (<usize>component + 7) & ~7;
-        component = <u64>code;
-      } else if (canonicalBits(reinterpret<f64>(component)) != component) return STATUS_SNAPSHOT_INVALID;
-    }
-    store<u64>(tuple + k * 8, component);
-  }
-  return <i32>(text - from);
-}
-
-function numberKeys(): i32 {
-  if (keyCount == 0) {
-    if (keysCount > 1) return STATUS_SNAPSHOT_INVALID;
-    if (keysCount == 1) store<i32>(rowOf, 0);
-    return STATUS_OK;
-  }
-  let capacity = capacityWanted;
-  while (capacity < keysCount) capacity <<= 1;
-  if (capacity > keyCapacity && !resize(capacity)) return STATUS_STATE_LIMIT;
-  if (keysCount > 0 && !sortItems(items, keysCount)) return STATUS_STATE_LIMIT;
-  for (let i = 0; i < keysCount; i++) {
-    const item = items + <usize>i * ITEM_BYTES;
-    const number = load<u32>(item, ITEM_NUMBER);
-    const tuple = tuples + <usize>number * (keyCount * 8);
-    if (findKey(tuple) >= 0) return STATUS_SNAPSHOT_INVALID;
-    store<i32>(rowOf + number * 4, insertKey(tuple, <i32>load<u32>(item)));
-    for (let k = 0; k < keyCount; k++) {
-      const component = load<u64>(tuple + k * 8);
-      if (isStringComponent(k) && component != NULL_COMPONENT) disuseString(<u32>component);
-    }
-  }
-  return STATUS_OK;
-}
-
-function rowOfKey(group: i32, index: u32): i32 {
-  if (index >= load<u32>(groupKeys + group * 4)) return -1;
-  return load<i32>(rowOf + (load<u32>(groupFirst + group * 4) + index) * 4);
 }
 
 function restoreSlice(entries: usize, end: usize, group: i32, count: i32, number: f64): i32 {

@@ -7,23 +7,19 @@
  * Invariant: results depend on the sequence of records and watermarks alone, not on how they were cut into slots or steps.
  */
 import {
-  ENTRY_BYTE_LENGTH_OFFSET, ENTRY_BYTES_OFFSET, ENTRY_CODE_OFFSET, ENTRY_KEY_GROUP_OFFSET, entryBytes as dictionaryEntryBytes, LATE_FAIL,
-  LATE_OUTPUT, SLOT_HEADER_BYTES, SLOT_PAYLOAD_BYTES_OFFSET, STATUS_LATE_RECORD, STATUS_OK, STATUS_OUTPUT_FULL, STATUS_SLOT_INVALID,
-  STATUS_STATE_LIMIT,
+  LATE_FAIL, LATE_OUTPUT, STATUS_LATE_RECORD, STATUS_OK, STATUS_OUTPUT_FULL, STATUS_SLOT_INVALID, STATUS_STATE_LIMIT,
 } from "./layout";
-import { batchRowsMax, keyCount, latenessMs, latePolicy, TIME_MAX_MS } from "./config";
+import { batchRowsMax, latenessMs, latePolicy, TIME_MAX_MS } from "./config";
 import { accumulate, addRecord, hasSlowRows, nextSlowRow, outsideRecords, prepareRows } from "./aggregate/batch-accumulator";
 import { entryBytes } from "./aggregate/slice-log";
 import { keyRowsPtr, resolveKeys } from "./batch/key-resolver";
 import { writeLateRow } from "./batch/late-writer";
 import { finishSlots } from "./batch/output-slot";
-import { panesRoom, stringBytesMax } from "./batch/pane-writer";
+import { panesRoom } from "./batch/pane-writer";
 import { batchGeneration, batchRows, batchWatermark, openBatch, timeOf } from "./batch/record-batch";
-import { inputSlotBytes } from "./ring/spsc-ring";
 import { allocate } from "./state/arena";
-import { bindCode, enterGeneration, intern } from "./state/dictionary";
+import { enterGeneration } from "./state/dictionary";
 import { collectKeys } from "./state/key-collector";
-import { isStringComponent } from "./state/key-table";
 import { countedWindow, countedWindows, dropFirstWindow } from "./state/pane-counts";
 import { dropFirstSlice, sliceAt, sliceCount, sliceNumber } from "./state/window-state";
 import { advanceWatermark, dueWindow, isComplete, isExpired, isSpent, nextDue, watermarkMs } from "./time/timers";
@@ -53,13 +49,10 @@ let slowCount = 0;
 let isAdded = false; // the record at the cursor has been added, its windows are being fired
 let lateWindow: f64 = 0;
 let forwardMs: f64 = NaN;
-let hasStrings = false;
 
 export function configureOperator(): bool {
   phase = IDLE;
   recordsIn = lateDropped = lateUpdates = outsideSlow = 0;
-  hasStrings = false;
-  for (let k = 0; k < keyCount; k++) if (isStringComponent(k)) hasStrings = true;
   slowRows = allocate(<usize>batchRowsMax * 4);
   return slowRows != 0;
 }
@@ -193,22 +186,4 @@ function fireDueWindow(): i32 {
 function dropSpent(): void {
   while (sliceCount > 0 && isSpent(sliceNumber(sliceAt(0)))) dropFirstSlice();
   while (countedWindows > 0 && isExpired(countedWindow(0))) dropFirstWindow();
-}
-
-/** Takes in a dictionary slot. */
-export function readDictionary(slot: usize, generation: i32): i32 {
-  const payload = load<i32>(slot + SLOT_PAYLOAD_BYTES_OFFSET);
-  if (payload < 0 || payload > inputSlotBytes() - SLOT_HEADER_BYTES) return STATUS_SLOT_INVALID;
-  enterGeneration(generation);
-  if (!hasStrings) return STATUS_OK;
-  const end = slot + SLOT_HEADER_BYTES + payload;
-  for (let entry = slot + SLOT_HEADER_BYTES; entry < end; ) {
-    if (entry + ENTRY_BYTES_OFFSET > end) return STATUS_SLOT_INVALID;
-    const bytes = load<i32>(entry + ENTRY_BYTE_LENGTH_OFFSET);
-    if (bytes < 0 || bytes > <i32>(end - entry) - ENTRY_BYTES_OFFSET || bytes > stringBytesMax()) return STATUS_SLOT_INVALID;
-    const local = intern(entry + ENTRY_BYTES_OFFSET, bytes, load<i32>(entry + ENTRY_KEY_GROUP_OFFSET));
-    if (local < 0 || !bindCode(load<u32>(entry + ENTRY_CODE_OFFSET), local)) return STATUS_STATE_LIMIT;
-    entry += dictionaryEntryBytes(bytes);
-  }
-  return STATUS_OK;
 }

@@ -53,8 +53,6 @@ export function setCellText(builder: BatchBuilder, column: ColumnBuffer, field: 
       column.values[row] = special
       return null
     }
-    case 'json':
-      throw new RangeError(`Column ${column.name} is of results only`)
     default:
       return column.type satisfies never
   }
@@ -85,8 +83,6 @@ export function setCellJson(builder: BatchBuilder, column: ColumnBuffer, value: 
       column.values[row] = special
       return null
     }
-    case 'json':
-      throw new RangeError(`Column ${column.name} is of results only`)
     default:
       return column.type satisfies never
   }

@@ -12,60 +12,20 @@
  *
  * Invariant: equal states give equal bytes, whichever form slices have; NaN has one pattern.
  */
-import {
-  SECTION_BYTES_OFFSET, SECTION_ENTRY_COUNT_OFFSET, SECTION_HEADER_BYTES, SECTION_KEY_GROUP_OFFSET, SECTION_KEYS, SECTION_KIND_OFFSET,
-  SECTION_OPERATOR, SECTION_PANES, SECTION_POSITION_OFFSET, SECTION_SLICE,
-} from "../layout";
+import { SECTION_HEADER_BYTES, SECTION_OPERATOR, SECTION_PANES, SECTION_SLICE } from "../layout";
 import { columnKind, keyColumn, keyCount, latenessMs, offsetMs, sizeMs, slideMs, valueCount, valueParts } from "../config";
 import { countOffset, hasRows, isEmptyRow, rowBytes, ROWS_BYTES } from "./accumulator-row";
-import { allocate, reallocate, release } from "./arena";
-import { stringBytes, stringPtr } from "./dictionary";
-import { componentPtr, isStringComponent, keyCapacity, keyGroup, keyRows, NULL_COMPONENT } from "./key-table";
+import { keyCapacity, keyRows } from "./key-table";
 import { countedWindow, countedWindows, countOf } from "./pane-counts";
+import { clearGroups, countEntry, keyIndex, layOut, nextEntry, prepareGroups, releaseGroups, reserve, usedBytes, writeHeader, writeKeys } from "./section-writer";
 import {
   isLog, SLICE_COMPACT, SLICE_KEYS, SLICE_ROWS, SLICE_TABLE, SLICE_TABLE_ROWS, sliceAt, sliceCount, sliceNumber,
 } from "./window-state";
 
 export const OPERATOR_FACTS = 16; // offset of the facts in the OPERATOR entry
-export const KEY_COMPONENTS = 8; // offset of the first component in a KEYS entry
 export const SLICE_ROW_COUNT = 8;
 export const SLICE_VALUES = 16; // offset of the first block in a SLICE entry
 export const PANES_ENTRY_BYTES = 8;
-
-let buffer: usize = 0;
-let capacity: usize = 0;
-let used: usize = 0;
-let groupCount = 0;
-let groupEntries: usize = 0; // i32 by group
-let groupCursors: usize = 0; // u32 by group: bytes of entries, then where the next one goes
-let keyIndices: usize = 0; // i32 by key row
-let keyIndicesBytes: usize = 0;
-
-export function resetSnapshot(): void {
-  buffer = groupEntries = groupCursors = keyIndices = 0;
-  capacity = used = 0;
-}
-
-export function snapshotBlock(): usize {
-  return buffer;
-}
-export function snapshotSize(): i32 {
-  return <i32>used;
-}
-
-export function releaseSnapshot(): void {
-  release(buffer, capacity);
-  buffer = 0;
-  capacity = used = 0;
-  releaseGroups();
-}
-
-function releaseGroups(): void {
-  release(groupEntries, groupCount * 4);
-  release(groupCursors, groupCount * 4);
-  release(keyIndices, keyIndicesBytes);
-  groupEntries = groupCursors = keyIndices = 0;
-}
 
 /** Bytes of a row in a SLICE entry. */
 export function sliceEntryBytes(): i32 {
@@ -94,7 +54,7 @@ export function writeSnapshot(watermarkMs: f64): bool {
   if (!prepareGroups()) return false;
   const at = reserve(SECTION_HEADER_BYTES + OPERATOR_FACTS + factBytes());
   if (at == 0) return false;
-  writeHeader(at, <i32>used, SECTION_OPERATOR, -1, 1, 0);
+  writeHeader(at, usedBytes(), SECTION_OPERATOR, -1, 1, 0);
   store<f64>(at + SECTION_HEADER_BYTES, watermarkMs);
   store<i32>(at + SECTION_HEADER_BYTES, keyCapacity, 8);
   store<i32>(at + SECTION_HEADER_BYTES, factBytes(), 12);
@@ -104,106 +64,6 @@ export function writeSnapshot(watermarkMs: f64): bool {
   for (let i = 0; i < countedWindows; i++) if (!writeCounts(i)) return false;
   releaseGroups();
   return true;
-}
-
-function prepareGroups(): bool {
-  groupCount = 1;
-  for (let key = 0; key < keyRows; key++) groupCount = max(groupCount, keyGroup(key) + 1);
-  groupEntries = allocate(groupCount * 4);
-  groupCursors = allocate(groupCount * 4);
-  keyIndicesBytes = <usize>keyRows * 4;
-  keyIndices = allocate(keyIndicesBytes);
-  return groupEntries != 0 && groupCursors != 0 && keyIndices != 0;
-}
-
-// Room for `bytes` more; the whole buffer may move.
-function reserve(bytes: usize): usize {
-  if (used + bytes > capacity) {
-    const wanted = max(used + bytes, max(capacity * 2, 4096));
-    let grown = reallocate(buffer, capacity, used, wanted);
-    if (grown == 0) return 0;
-    buffer = grown;
-    capacity = wanted;
-  }
-  const at = buffer + used;
-  used += bytes;
-  return at;
-}
-
-function writeHeader(at: usize, bytes: i32, kind: i32, group: i32, entries: i32, position: f64): void {
-  store<i32>(at + SECTION_BYTES_OFFSET, bytes);
-  store<i32>(at + SECTION_KIND_OFFSET, kind);
-  store<i32>(at + SECTION_KEY_GROUP_OFFSET, group);
-  store<i32>(at + SECTION_ENTRY_COUNT_OFFSET, entries);
-  store<f64>(at + SECTION_POSITION_OFFSET, position);
-}
-
-// Sections are written in two sweeps over the keys: `countEntry` for each, `layOut`, then `nextEntry` for each.
-function clearGroups(): void {
-  memory.fill(groupEntries, 0, groupCount * 4);
-  memory.fill(groupCursors, 0, groupCount * 4);
-}
-
-function countEntry(key: i32, bytes: i32): i32 {
-  const at = keyGroup(key) * 4;
-  const index = load<i32>(groupEntries + at);
-  store<i32>(groupEntries + at, index + 1);
-  store<i32>(groupCursors + at, load<i32>(groupCursors + at) + bytes);
-  return index;
-}
-
-function layOut(kind: i32, position: f64): bool {
-  for (let g = 0; g < groupCount; g++) {
-    const entries = load<i32>(groupEntries + g * 4);
-    if (entries == 0) continue;
-    const bytes = SECTION_HEADER_BYTES + load<i32>(groupCursors + g * 4);
-    const at = reserve(bytes);
-    if (at == 0) return false;
-    writeHeader(at, bytes, kind, g, entries, position);
-    store<u32>(groupCursors + g * 4, <u32>(at - buffer) + SECTION_HEADER_BYTES);
-  }
-  return true;
-}
-
-function nextEntry(key: i32, bytes: i32): usize {
-  const at = groupCursors + keyGroup(key) * 4;
-  const offset = load<u32>(at);
-  store<u32>(at, offset + bytes);
-  return buffer + offset;
-}
-
-function keyEntryBytes(key: i32): i32 {
-  let bytes = KEY_COMPONENTS + keyCount * 8;
-  for (let k = 0; k < keyCount; k++) {
-    const component = load<u64>(componentPtr(key) + k * 8);
-    if (isStringComponent(k) && component != NULL_COMPONENT) bytes += (stringBytes(<u32>component) + 7) & ~7;
-  }
-  return bytes;
-}
-
-function writeKeys(): bool {
-  clearGroups();
-  for (let key = 0; key < keyRows; key++) store<i32>(keyIndices + key * 4, countEntry(key, keyEntryBytes(key)));
-  if (!layOut(SECTION_KEYS, 0)) return false;
-  for (let key = 0; key < keyRows; key++) writeKey(key, nextEntry(key, keyEntryBytes(key)));
-  return true;
-}
-
-function writeKey(key: i32, entry: usize): void {
-  store<u64>(entry, <u64>key);
-  let text = entry + KEY_COMPONENTS + keyCount * 8;
-  for (let k = 0; k < keyCount; k++) {
-    const component = load<u64>(componentPtr(key) + k * 8);
-    const at = entry + KEY_COMPONENTS + k * 8;
-    store<u64>(at, component);
-    if (!isStringComponent(k) || component == NULL_COMPONENT) continue;
-    const bytes = stringBytes(<u32>component);
-    const padded = (bytes + 7) & ~7;
-    store<u64>(at, <u64>bytes);
-    memory.fill(text, 0, padded);
-    memory.copy(text, stringPtr(<u32>component), bytes);
-    text += padded;
-  }
 }
 
 function writeSlice(slice: usize): bool {
@@ -222,7 +82,7 @@ function writeSlice(slice: usize): bool {
     if (isEmptyRow(row)) continue;
     const key = keys != 0 ? load<i32>(keys + i * 4) : i;
     const entry = nextEntry(key, bytes);
-    store<u64>(entry, <u64>load<u32>(keyIndices + key * 4));
+    store<u64>(entry, <u64>keyIndex(key));
     store<f64>(entry + SLICE_ROW_COUNT, load<f64>(row + countOffset));
     for (let b = 0; b < bytes - SLICE_VALUES; b += 8) {
       const number = load<f64>(row + b);
@@ -239,7 +99,7 @@ function writeCounts(index: i32): bool {
   for (let key = 0; key < keyRows; key++) {
     if (countOf(index, key) == 0) continue;
     const entry = nextEntry(key, PANES_ENTRY_BYTES);
-    store<u32>(entry, load<u32>(keyIndices + key * 4));
+    store<u32>(entry, keyIndex(key));
     store<u32>(entry, countOf(index, key), 4);
   }
   return true;

@@ -1,0 +1,162 @@
+/**
+ * Sessions: windows of a key that grow and merge as records come.
+ *
+ * Before it, the operator has a record's time and gap; after it, the record is in the one session it belongs to. Sessions whose
+ * distance is at most the gap are one: bounds are [first, last + gap), and touching bounds merge.
+ * A greatest length cuts: when the watermark has passed start + length, the records before that moment are a session of their own
+ * and the rest goes on as the next one. Until then all are kept, so where the cuts lie does not depend on the order of arrival.
+ *
+ * Invariant: between two records no two sessions of a key that still grow touch each other.
+ */
+import { sizeMs } from "../config";
+import { mergePaneRow } from "../aggregate/pane-row";
+import { imageNumber } from "../aggregate/record-image";
+import { forgetPanes } from "./firing";
+import { flushPairs } from "./pair-buffer";
+import { gapColumn, lengthMaxMs } from "./pane-config";
+import { isEndReached } from "./pane-time";
+import { closeHole, copyImage, listCount, moveRecords, recordAt, timeAt } from "./record-list";
+import { mergeTriggers, reviveEnd } from "./trigger";
+import { armEntry, beginWindow } from "./window-contents";
+import {
+  END_PASSED, ENTRY_AFTER, ENTRY_BEFORE, ENTRY_COUNT, ENTRY_END, ENTRY_FLAGS, ENTRY_FRESH, ENTRY_KEY, ENTRY_LEAST, ENTRY_MOST,
+  ENTRY_RECORDS, ENTRY_START, IS_CUT, lastEntry, removeEntry, rowOf, setBounds,
+} from "./window-entry";
+
+/** The session a record of [start, end) belongs to, made or grown as needed; 0 when memory is exhausted. */
+export function sessionOf(key: i32, start: f64, end: f64): usize {
+  // Sessions are sorted and apart, so those that touch are neighbours.
+  let last = lastEntry(key);
+  while (last != 0 && (load<f64>(last + ENTRY_START) > end || isCut(last))) last = load<u32>(last + ENTRY_BEFORE);
+  if (last == 0 || load<f64>(last + ENTRY_END) < start) return beginWindow(key, start, end, placeFor(key, start, end));
+  let first = last;
+  while (true) {
+    const before = <usize>load<u32>(first + ENTRY_BEFORE);
+    if (before == 0 || isCut(before) || load<f64>(before + ENTRY_END) < start) break;
+    first = before;
+  }
+  const newStart = min(start, load<f64>(first + ENTRY_START));
+  const newEnd = max(end, load<f64>(last + ENTRY_END));
+  if (first == last && newStart == load<f64>(first + ENTRY_START) && newEnd == load<f64>(first + ENTRY_END)) return first;
+  return grow(first, last, newStart, newEnd) ? first : 0;
+}
+
+function isCut(entry: usize): bool {
+  return (load<i32>(entry + ENTRY_FLAGS) & IS_CUT) != 0;
+}
+
+function placeFor(key: i32, start: f64, end: f64): usize {
+  let at = lastEntry(key);
+  while (at != 0) {
+    const before = load<f64>(at + ENTRY_START);
+    if (before < start || (before == start && load<f64>(at + ENTRY_END) <= end)) break;
+    at = load<u32>(at + ENTRY_BEFORE);
+  }
+  return at;
+}
+
+function grow(first: usize, last: usize, start: f64, end: f64): bool {
+  for (let entry = first; ; entry = load<u32>(entry + ENTRY_AFTER)) {
+    if (!forgetPanes(entry)) return false;
+    if (entry == last) break;
+  }
+  // Triggers are merged with the new bounds in place, as those decide whether an end has been reached.
+  setBounds(first, start, end);
+  while (first != last) {
+    const next = <usize>load<u32>(first + ENTRY_AFTER);
+    if (!absorb(first, next)) return false;
+    const isLast = next == last;
+    removeEntry(next);
+    if (isLast) break;
+  }
+  const flags = load<i32>(first + ENTRY_FLAGS) & ~END_PASSED;
+  store<i32>(first + ENTRY_FLAGS, isEndReached(end) ? flags | END_PASSED : flags);
+  reviveEnd(first);
+  return armEntry(first);
+}
+
+function absorb(into: usize, from: usize): bool {
+  if (!flushPairs() || !mergePaneRow(rowOf(into), rowOf(from))) return false;
+  if (!moveRecords(into + ENTRY_RECORDS, from + ENTRY_RECORDS)) return false;
+  store<f64>(into + ENTRY_FRESH, load<f64>(into + ENTRY_FRESH) + load<f64>(from + ENTRY_FRESH));
+  store<f64>(into + ENTRY_COUNT, load<f64>(into + ENTRY_COUNT) + load<f64>(from + ENTRY_COUNT));
+  store<f64>(into + ENTRY_LEAST, min(load<f64>(into + ENTRY_LEAST), load<f64>(from + ENTRY_LEAST)));
+  store<f64>(into + ENTRY_MOST, max(load<f64>(into + ENTRY_MOST), load<f64>(from + ENTRY_MOST)));
+  mergeTriggers(into, from);
+  return true;
+}
+
+/** Whether a session is longer than the greatest length and must be cut. */
+export function isTooLong(entry: usize): bool {
+  return load<f64>(entry + ENTRY_END) - load<f64>(entry + ENTRY_START) > lengthMaxMs;
+}
+
+/** Cuts a session at its greatest length: the entry keeps what lies before, a new one gets the rest; false when memory is exhausted. */
+export function cutSession(entry: usize): bool {
+  const start = load<f64>(entry + ENTRY_START);
+  const cut = start + lengthMaxMs;
+  const list = entry + ENTRY_RECORDS;
+  let restStart = Infinity;
+  let restEnd = -Infinity;
+  let keptEnd = -Infinity;
+  for (let i = 0; i < listCount(list); i++) {
+    const time = timeAt(list, i);
+    const end = time + gapOf(recordAt(list, i));
+    if (time < cut) keptEnd = max(keptEnd, end);
+    else {
+      restStart = min(restStart, time);
+      restEnd = max(restEnd, end);
+    }
+  }
+  setBounds(entry, start, min(keptEnd, cut));
+  store<i32>(entry + ENTRY_FLAGS, load<i32>(entry + ENTRY_FLAGS) | IS_CUT);
+  if (restStart == Infinity) return true;
+  const rest = beginWindow(load<i32>(entry + ENTRY_KEY), restStart, restEnd, entry);
+  return rest != 0 && moveLater(entry, rest, cut) && armEntry(rest);
+}
+
+function moveLater(entry: usize, rest: usize, cut: f64): bool {
+  const from = entry + ENTRY_RECORDS;
+  const to = rest + ENTRY_RECORDS;
+  let least = Infinity;
+  let most = -Infinity;
+  let kept = 0;
+  const count = listCount(from);
+  let keptLeast = Infinity;
+  let keptMost = -Infinity;
+  for (let i = 0; i < count; i++) {
+    const image = recordAt(from, i);
+    const time = load<f64>(image);
+    if (time < cut) {
+      keptLeast = min(keptLeast, time);
+      keptMost = max(keptMost, time);
+      if (kept != i) moveImage(from, kept, i);
+      kept++;
+      continue;
+    }
+    least = min(least, time);
+    most = max(most, time);
+    if (!copyImage(to, image)) return false;
+  }
+  closeHole(from, kept, count - kept);
+  setCounts(entry, kept, keptLeast, keptMost);
+  setCounts(rest, count - kept, least, most);
+  return true;
+}
+
+function moveImage(list: usize, to: i32, from: i32): void {
+  const bytes = recordAt(list, 1) - recordAt(list, 0);
+  memory.copy(recordAt(list, to), recordAt(list, from), bytes);
+}
+
+// A session with a greatest length fires at its end alone: all its records are fresh.
+function setCounts(entry: usize, count: i32, least: f64, most: f64): void {
+  store<f64>(entry + ENTRY_FRESH, count);
+  store<f64>(entry + ENTRY_COUNT, count);
+  store<f64>(entry + ENTRY_LEAST, least);
+  store<f64>(entry + ENTRY_MOST, most);
+}
+
+function gapOf(image: usize): f64 {
+  return gapColumn < 0 ? sizeMs : imageNumber(image, gapColumn);
+}

@@ -151,6 +151,8 @@ export class BatchBuilder {
         if (typeof value !== 'number') return false
         column.values[row] = value
         return true
+      case 'json':
+        throw new ConfigError('PLAN_UNSUPPORTED', `Column ${column.name}: json cannot be written here yet`)
       default: {
         const never: never = column.type
         throw new ConfigError('COLUMN_TYPE_UNKNOWN', `Unknown column type ${String(never)}`)
@@ -182,6 +184,8 @@ export function newValues(type: ColumnType, length: number): ColumnValues {
       return new Uint8Array(length)
     case 'utf8':
       return new Uint32Array(length)
+    case 'json':
+      throw new ConfigError('PLAN_UNSUPPORTED', 'Columns of json cannot be made here yet')
     default: {
       const never: never = type
       throw new ConfigError('COLUMN_TYPE_UNKNOWN', `Unknown column type ${String(never)}`)

@@ -85,6 +85,7 @@ function watermarkText(watermark: WatermarkSpec): string {
 }
 
 function windowText({ window }: WindowSpec): string {
+  if (window.kind !== 'tumbling' && window.kind !== 'sliding') return window.kind
   const slide = window.kind === 'sliding' ? ` every ${durationText(window.slideMs)}` : ''
   const offset = window.offsetMs === 0 ? '' : `, offset ${window.offsetMs < 0 ? '-' : ''}${durationText(Math.abs(window.offsetMs))}`
   return `${window.kind} ${durationText(window.sizeMs)}${slide}${offset}`

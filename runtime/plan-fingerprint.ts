@@ -7,7 +7,7 @@
  * does: it is the order of output columns, and the order in which state is laid out.
  */
 
-import type { Plan } from './plan-spec.ts'
+import type { Plan, WindowSpec } from './plan-spec.ts'
 
 /** SHA-256 of the canonical form, as 64 hexadecimal digits. */
 export async function fingerprint(plan: Plan): Promise<string> {
@@ -21,10 +21,21 @@ export function canonicalPlan(plan: Plan): string {
     const pairs: Record<string, unknown> = {}
     if ('schema' in operator && operator.schema !== undefined) pairs['schema'] = Object.entries(operator.schema)
     if (operator.op === 'map' && operator.columns !== undefined) pairs['columns'] = Object.entries(operator.columns)
-    if (operator.op === 'window') pairs['aggregates'] = Object.entries(operator.aggregates)
+    if (operator.op === 'window') Object.assign(pairs, windowPairs(operator))
     return { ...operator, ...pairs }
   })
   return canonical({ ...plan, operators })
+}
+
+/** Fields that plans of before did not have are left out where they say what was meant then, so that those keep their fingerprint. */
+function windowPairs(spec: WindowSpec): Record<string, unknown> {
+  const pairs: Record<string, unknown> = { aggregates: Object.entries(spec.aggregates) }
+  if (spec.time === 'event') pairs['time'] = undefined
+  if (canonical(spec.trigger) === '{"kind":"onWatermark"}') pairs['trigger'] = undefined
+  if (spec.accumulation === 'accumulating') pairs['accumulation'] = undefined
+  if (spec.closing === 'none') pairs['closing'] = undefined
+  if (spec.apply !== undefined) pairs['apply'] = { ...spec.apply, schema: Object.entries(spec.apply.schema) }
+  return pairs
 }
 
 function canonical(value: unknown): string {

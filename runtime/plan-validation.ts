@@ -11,7 +11,7 @@ import { DURATION_MS_MAX } from './duration.ts'
 import { bare, Fields, nameOf, namedRecord } from './plan-fields.ts'
 import { field, planError, suggestion } from './plan-problem.ts'
 import type { EventTimeSpec, FilterSpec, KeyBySpec, MapSpec, OperatorSpec, Plan, SinkSpec, SourceSpec, WatermarkSpec } from './plan-spec.ts'
-import { parseWindow } from './plan-window.ts'
+import { parseWindow, WINDOW_FIELDS } from './plan-window.ts'
 import { type ColumnType, checkedType, schemaOf } from './schema.ts'
 
 export const PLAN_VERSION = 1
@@ -102,7 +102,7 @@ function parseKnown(op: (typeof OPERATORS)[number], fields: Fields): OperatorSpe
     case 'keyBy':
       return parseKeyBy(fields)
     case 'window':
-      fields.allow(['uid', 'op', 'inputs', 'window', 'allowedLatenessMs', 'late', 'aggregates'])
+      fields.allow(['uid', 'op', 'inputs', ...WINDOW_FIELDS])
       return { uid: parseUid(fields), op: 'window', inputs: parseInputs(fields), ...parseWindow(fields) }
     case 'sink':
       return parseSink(fields)

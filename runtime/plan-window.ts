@@ -9,7 +9,7 @@
 import { DURATION_MS_MAX } from './duration.ts'
 import { bare, Fields, namedRecord } from './plan-fields.ts'
 import { field, planError } from './plan-problem.ts'
-import type { AggregateFunction, AggregateSpec, LatePolicy, WindowShape, WindowSpec } from './plan-spec.ts'
+import type { AggregateSpec, LatePolicy, TriggerSpec, WindowShape, WindowSpec } from './plan-spec.ts'
 import { checkColumnName } from './schema.ts'
 
 /** Most slices a window may consist of: size / gcd(size, slide). */
@@ -32,7 +32,7 @@ const LATER_WINDOWS = [
   'stateWindow',
   'custom',
 ]
-const FUNCTIONS: readonly AggregateFunction[] = ['count', 'sum', 'min', 'max', 'mean', 'variance', 'stddev', 'first', 'last']
+const FUNCTIONS = ['count', 'sum', 'min', 'max', 'mean', 'variance', 'stddev', 'first', 'last'] as const
 const LATER_FUNCTIONS = [
   'median',
   'percentile',
@@ -47,9 +47,10 @@ const LATER_FUNCTIONS = [
   'covariance',
   'correlation',
 ]
+export const WINDOW_FIELDS = ['window', 'time', 'trigger', 'accumulation', 'closing', 'allowedLatenessMs', 'late', 'aggregates']
 const LATE = ['drop', 'fail', 'sideOutput'] as const
 
-export function parseWindow(fields: Fields): Pick<WindowSpec, 'window' | 'allowedLatenessMs' | 'late' | 'aggregates'> {
+export function parseWindow(fields: Fields): Omit<WindowSpec, 'uid' | 'op' | 'inputs'> {
   const window = bare(
     parseShape(new Fields(fields.required('window', 'a window'), fields.at('window'), null, 'a window: {"kind", "sizeMs", …}')),
   )
@@ -60,7 +61,18 @@ export function parseWindow(fields: Fields): Pick<WindowSpec, 'window' | 'allowe
     most: DURATION_MS_MAX,
     whenAbsent: ALLOWED_LATENESS_MS_DEFAULT,
   })
-  return { window, allowedLatenessMs, late: bare(parseLate(fields)), aggregates: parseAggregates(fields) }
+  return {
+    window,
+    time: fields.has('time') ? fields.word('time', 'TIME_UNKNOWN', ['event'], ['processing']) : 'event',
+    trigger: parseTrigger(fields),
+    accumulation: fields.has('accumulation')
+      ? fields.word('accumulation', 'ACCUMULATION_UNKNOWN', ['accumulating'], ['discarding', 'retracting'])
+      : 'accumulating',
+    closing: fields.has('closing') ? fields.word('closing', 'CLOSING_UNKNOWN', ['none'], ['ifNonEmpty', 'always']) : 'none',
+    allowedLatenessMs,
+    late: bare(parseLate(fields)),
+    aggregates: parseAggregates(fields),
+  }
 }
 
 function parseShape(fields: Fields): WindowShape {
@@ -92,6 +104,12 @@ function parseShape(fields: Fields): WindowShape {
     whenAbsent: OFFSET_MS_DEFAULT,
   })
   return kind === 'tumbling' ? { kind, sizeMs, offsetMs } : { kind, sizeMs, slideMs, offsetMs }
+}
+
+function parseTrigger(outer: Fields): TriggerSpec {
+  if (!outer.has('trigger')) return bare({ kind: 'onWatermark' })
+  const fields = new Fields(outer.optional('trigger'), outer.at('trigger'), ['kind'], 'a trigger: {"kind", …}')
+  return bare({ kind: fields.word('kind', 'TRIGGER_UNKNOWN', ['onWatermark'], ['onCount']) })
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -17,6 +17,7 @@ export type * from './plan-spec.ts'
 export type { AnalyzedOperator, AnalyzedPlan, AnalyzedSink, AnalyzedSource, JobFunctions } from './plan-analysis.ts'
 export type { Explanation } from './plan-explain.ts'
 export { fingerprint } from './plan-fingerprint.ts'
+export { usesSliceKernel } from './plan-kernel.ts'
 
 const analyses = new WeakMap<object, AnalyzedPlan>()
 

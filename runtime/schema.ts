@@ -9,10 +9,16 @@
 
 import { planError, suggestion } from './plan-problem.ts'
 
-export type ColumnType = 'f64' | 'i32' | 'timestamp' | 'bool' | 'utf8'
+/** Types that columns of a source may have. */
+export type SourceColumnType = 'f64' | 'i32' | 'timestamp' | 'bool' | 'utf8'
 
-/** All column types, in the order in which messages list them. */
-export const COLUMN_TYPES: readonly ColumnType[] = ['f64', 'i32', 'timestamp', 'bool', 'utf8']
+/** `json`: any JSON value, and only in results of windows: lists, histograms, custom aggregates. */
+export type ColumnType = SourceColumnType | 'json'
+
+/** All types a declaration may name, in the order in which messages list them. */
+export const COLUMN_TYPES: readonly SourceColumnType[] = ['f64', 'i32', 'timestamp', 'bool', 'utf8']
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json }
 
 export const COLUMN_NAME_CHARS_MAX = 200
 export const SCHEMA_COLUMNS_MAX = 1_000
@@ -37,7 +43,7 @@ export interface ColumnSpec<T extends ColumnType = ColumnType> {
 }
 
 /** What a value of a column type is in JavaScript. */
-export type ValueOf<T extends ColumnType> = T extends 'utf8' ? string : T extends 'bool' ? boolean : number
+export type ValueOf<T extends ColumnType> = T extends 'utf8' ? string : T extends 'bool' ? boolean : T extends 'json' ? Json : number
 
 /** Writes an intersection out as one object type, so that editors show its fields. */
 export type Flat<T> = { [K in keyof T]: T[K] }
@@ -138,7 +144,7 @@ export function schemaOf<C extends ColumnTypes = ColumnTypes>(columns: readonly 
       throw planError('COLUMN_DUPLICATE', path, { found: name, wanted: 'every name once', remedy: 'rename one of the two columns' })
     }
     seen.add(name)
-    return Object.freeze({ name, type: checkedType(type, path) })
+    return Object.freeze({ name, type: type === 'json' ? type : checkedType(type, path) })
   })
   return Object.freeze({ columns: Object.freeze(copies) })
 }
@@ -188,14 +194,15 @@ export function checkColumnName(name: unknown, path: string): asserts name is st
   })
 }
 
-/** @throws ConfigError `COLUMN_TYPE_UNKNOWN` unless `type` is a column type. */
-export function checkedType(type: unknown, path: string): ColumnType {
+/** @throws ConfigError `COLUMN_TYPE_UNKNOWN` unless `type` is one that a declaration may name. */
+export function checkedType(type: unknown, path: string): SourceColumnType {
   const known = COLUMN_TYPES.find((candidate) => candidate === type)
   if (known !== undefined) return known
   throw planError('COLUMN_TYPE_UNKNOWN', path, {
     found: type,
     wanted: `one of ${COLUMN_TYPES.join(', ')}`,
     suggestion: typeof type === 'string' ? suggestion(type, COLUMN_TYPES) : null,
+    remedy: type === 'json' ? 'json is a type of results only' : null,
   })
 }
 

@@ -53,6 +53,8 @@ export function setCellText(builder: BatchBuilder, column: ColumnBuffer, field: 
       column.values[row] = special
       return null
     }
+    case 'json':
+      throw new RangeError(`Column ${column.name} is of results only`)
     default:
       return column.type satisfies never
   }
@@ -83,6 +85,8 @@ export function setCellJson(builder: BatchBuilder, column: ColumnBuffer, value: 
       column.values[row] = special
       return null
     }
+    case 'json':
+      throw new RangeError(`Column ${column.name} is of results only`)
     default:
       return column.type satisfies never
   }

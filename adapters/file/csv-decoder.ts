@@ -26,7 +26,14 @@ const INTEGER = 2
 const INSTANT = 3
 const TEXT = 4
 const BOOLEAN = 5
-const KINDS: Readonly<Record<ColumnType, number>> = { f64: NUMBER, i32: INTEGER, timestamp: INSTANT, utf8: TEXT, bool: BOOLEAN }
+const KINDS: Readonly<Record<ColumnType, number>> = {
+  f64: NUMBER,
+  i32: INTEGER,
+  timestamp: INSTANT,
+  utf8: TEXT,
+  bool: BOOLEAN,
+  json: SKIP,
+}
 
 export class CsvDecoder implements LineDecoder {
   readonly #record: CsvRecord

@@ -163,6 +163,8 @@ export class NdjsonDecoder implements LineDecoder {
         ;(column.values as Uint8Array)[row] = byte === 0x74 ? 1 : 0
         return byte === 0x74 || byte === 0x66 ? literalEnd(bytes, p) : -1
       }
+      case 'json':
+        return -1
       default:
         return column.type satisfies never
     }

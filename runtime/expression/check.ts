@@ -195,7 +195,7 @@ function commonType(args: readonly CheckedExpression[]): CheckedType {
 
 export function familyOf(type: ColumnType): Family {
   if (isNumericType(type)) return 'numeric'
-  return type === 'utf8' ? 'utf8' : 'bool'
+  return type === 'utf8' || type === 'json' ? type : 'bool'
 }
 
 function onlyFields(keys: readonly string[], known: readonly string[], path: string): void {

@@ -96,6 +96,9 @@ function compile(checked: CheckedExpression, family: Family, schema: Schema): No
       return compileBool(checked, schema)
     case 'utf8':
       return compileText(checked, schema)
+    case 'json':
+      // No function gives it, so it is a column.
+      return plainColumn(checked.kind === 'column' ? checked.column : '', schema)
     default:
       return unreachable(family)
   }

@@ -8,8 +8,8 @@
 
 import type { ExpressionFunction } from './expression.ts'
 
-/** Types that functions do not tell apart: f64, i32 and timestamp are numeric. */
-export type Family = 'numeric' | 'utf8' | 'bool'
+/** Types that functions do not tell apart: f64, i32 and timestamp are numeric. Of json there is only `isNull`. */
+export type Family = 'numeric' | 'utf8' | 'bool' | 'json'
 
 export interface Signature {
   readonly argsMin: number
@@ -41,7 +41,7 @@ export const SIGNATURES: Readonly<Record<ExpressionFunction, Signature>> = {
   and: logic,
   or: logic,
   not: { argsMin: 1, argsMax: 1, takes: ['bool'], gives: 'bool' },
-  isNull: { argsMin: 1, argsMax: 1, takes: ANY, gives: 'bool' },
+  isNull: { argsMin: 1, argsMax: 1, takes: [...ANY, 'json'], gives: 'bool' },
   add: arithmetic,
   sub: arithmetic,
   mul: arithmetic,

@@ -86,6 +86,7 @@ const wanted: Readonly<Record<ColumnType, string>> = {
   i32: 'an Int32Array',
   utf8: 'dictionaryColumn(codes, strings)',
   bool: 'an array of booleans',
+  json: 'nothing: it is a type of results',
 }
 
 function columnsReader(schema: Schema, given: readonly GivenColumn[], rowCount: number, from: number): SplitReader {

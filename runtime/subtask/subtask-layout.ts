@@ -162,10 +162,8 @@ function aggregateFunction(spec: AggregateSpec): { fn: number; parts: number } {
       return { fn: L.FN_FIRST, parts: L.PART_BASIC | L.PART_ENDS }
     case 'last':
       return { fn: L.FN_LAST, parts: L.PART_BASIC | L.PART_ENDS }
-    default: {
-      const never: never = spec.fn
-      throw new ConfigError('FUNCTION_UNKNOWN', `Unknown aggregate ${String(never)}`)
-    }
+    default:
+      throw new ConfigError('PLAN_UNSUPPORTED', `The aggregate ${spec.fn} cannot be run yet`)
   }
 }
 
@@ -175,6 +173,9 @@ export function writeConfig(buffer: ArrayBufferLike, layout: SubtaskLayout, epoc
   const i32 = (offset: number, value: number) => view.setInt32(offset, value, true)
   const f64 = (offset: number, value: number) => view.setFloat64(offset, value, true)
   const { window } = layout.window
+  if (window.kind !== 'tumbling' && window.kind !== 'sliding') {
+    throw new ConfigError('PLAN_UNSUPPORTED', `Windows of kind ${window.kind} cannot be run yet`)
+  }
   i32(L.CONFIG_LAYOUT_VERSION, L.LAYOUT_VERSION)
   i32(L.CONFIG_INPUT_RING, layout.input.offset)
   i32(L.CONFIG_OUTPUT_RING, layout.output.offset)

@@ -45,6 +45,10 @@ export class KernelRun {
         op: 'window',
         inputs: ['keyed'],
         window,
+        time: 'event',
+        trigger: { kind: 'onWatermark' },
+        accumulation: 'accumulating',
+        closing: 'none',
         allowedLatenessMs: 0,
         late: { kind: 'drop' },
         aggregates: {

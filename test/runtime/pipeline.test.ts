@@ -141,7 +141,7 @@ describe('the fluent API', () => {
       })
       .sink('out')
     expect(operatorOf(job, 'time')).toMatchObject({ watermark: { kind: 'boundedOutOfOrderness', delayMs: 1_500, everyRecords: 1 } })
-    expect(operatorOf(job, 'window-1')).toEqual({
+    expect(operatorOf(job, 'window-1')).toMatchObject({
       uid: 'window-1',
       op: 'window',
       inputs: ['time'],

@@ -95,7 +95,13 @@ describe('a legal plan', () => {
   it('loads complete, with its defaults, and frozen', () => {
     const plan = loadPlan(example())
     const expected = example()
-    Object.assign(expected.operators[WINDOW]!, { late: { kind: 'drop' } })
+    Object.assign(expected.operators[WINDOW]!, {
+      late: { kind: 'drop' },
+      time: 'event',
+      trigger: { kind: 'onWatermark' },
+      accumulation: 'accumulating',
+      closing: 'none',
+    })
     expect(plan).toEqual(expected)
     expect(Object.isFrozen(plan)).toBe(true)
     expect(loadPlan(plan)).toBe(plan)

@@ -1,0 +1,32 @@
+/**
+ * Which kernel runs a window operator: the one of slices, which is faster, or the one of panes, which can do all.
+ *
+ * Before: a loaded plan. After: the runtime, which loads one or both.
+ *
+ * Invariant: what the slice kernel takes, the pane kernel computes alike. Conditions (`where`) of aggregates do not matter: to a
+ * kernel they are columns that are null.
+ */
+
+import type { AggregateFunction, WindowSpec } from './plan-spec.ts'
+
+const SLICED: ReadonlySet<AggregateFunction> = new Set(['count', 'sum', 'min', 'max', 'mean', 'variance', 'stddev', 'first', 'last'])
+
+/** Whether the slice kernel runs an operator: aligned windows over event time that fire at their end, and simple aggregates. */
+export function usesSliceKernel(spec: WindowSpec): boolean {
+  const { window, trigger } = spec
+  return (
+    (window.kind === 'tumbling' || window.kind === 'sliding') &&
+    spec.time === 'event' &&
+    trigger.kind === 'onWatermark' &&
+    trigger.early === undefined &&
+    trigger.late === undefined &&
+    trigger.purge === undefined &&
+    spec.accumulation === 'accumulating' &&
+    spec.closing === 'none' &&
+    spec.emptyPanes === undefined &&
+    spec.evictor === undefined &&
+    spec.apply === undefined &&
+    spec.keepRecords === undefined &&
+    Object.values(spec.aggregates).every(({ fn }) => SLICED.has(fn))
+  )
+}

@@ -15,6 +15,8 @@ import { allocate } from "../state/arena";
 
 export let batchSlot: usize = 0;
 export let batchRows: i32 = 0;
+/** Records of the batches before this one: with the row, a record's place in order of arrival. */
+export let recordsBefore: f64 = 0;
 let pointers: usize = 0; // for each value: u32 values, u32 validity bytes or 0
 let zeros: usize = 0; // f64 column of a counted code column
 let presence: usize = 0; // validity bytes for each value, where they are computed
@@ -24,6 +26,8 @@ export function configureBatches(): bool {
   zeros = allocate(<usize>batchRowsMax * 8);
   presence = allocate(<usize>batchRowsMax * max(valueCount, 1));
   if (pointers == 0 || zeros == 0 || presence == 0) return false;
+  batchRows = 0;
+  recordsBefore = 0;
   memory.fill(zeros, 0, <usize>batchRowsMax * 8);
   return true;
 }
@@ -31,11 +35,18 @@ export function configureBatches(): bool {
 /** Takes up a batch slot; false when its header has impossible counts. */
 export function openBatch(slot: usize): bool {
   batchSlot = slot;
+  recordsBefore += <f64>batchRows;
   batchRows = load<i32>(slot + SLOT_ROW_COUNT_OFFSET);
   if (batchRows < 0 || batchRows > batchRowsMax) return false;
   if (columnCount < 32 && load<u32>(slot + SLOT_NULL_MASK_OFFSET) >> columnCount != 0) return false;
   for (let v = 0; v < valueCount; v++) openValue(v);
   return true;
+}
+
+/** Goes on counting arrivals from here: those before are in restored state. */
+export function setArrivals(count: f64): void {
+  batchRows = 0;
+  recordsBefore = max(recordsBefore, count);
 }
 
 function openValue(value: i32): void {

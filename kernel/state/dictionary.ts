@@ -22,7 +22,7 @@ const STRING_BYTES = 4; // i32
 const STRING_HASH = 8; // u32
 const STRING_GROUP = 12; // i32, key group when the string alone is the key
 const STRING_KEY = 16; // u32, key row + 1 when the string alone is the key and has a row
-const STRING_USES = 20; // i32, keys that have it as a component
+const STRING_USES = 20; // i32, keys that have it as a component, and values
 const STRING_STATE = 24; // i32, UNSENT, QUEUED or SENT
 const STRING_LIVE = 28; // i32, 1 while the code is taken
 const STRING_RECORD = 32;
@@ -87,6 +87,13 @@ export function useString(code: u32): void {
   store<u32>(queue + queueCount++ * 4, code);
 }
 
+/** A value kept in state is this string: it must stay. Values travel as bytes, so it need not be sent. */
+export function holdString(code: u32): void {
+  const r = record(code);
+  store<i32>(r + STRING_USES, load<i32>(r + STRING_USES) + 1);
+}
+
+/** What used or held the string is gone. */
 export function disuseString(code: u32): void {
   const r = record(code);
   store<i32>(r + STRING_USES, load<i32>(r + STRING_USES) - 1);
@@ -104,12 +111,12 @@ export function markSent(): void {
   queueStart++;
 }
 
-/** The local code of a content; −1 when memory is exhausted. */
+/** The local code of a content; −1 when memory is exhausted. Group −1: no key, the group it has stays. */
 export function intern(ptr: usize, bytes: i32, group: i32): i32 {
   const hash = hashBytes(ptr, bytes);
   const found = findString(ptr, bytes, hash);
   if (found >= 0) {
-    store<i32>(record(found) + STRING_GROUP, group);
+    if (group >= 0) store<i32>(record(found) + STRING_GROUP, group);
     return found;
   }
   if (liveCount == stringCapacity && !makeRoom()) return -1;
@@ -123,7 +130,7 @@ export function intern(ptr: usize, bytes: i32, group: i32): i32 {
   store<u32>(r + STRING_PTR, <u32>copy);
   store<i32>(r + STRING_BYTES, bytes);
   store<u32>(r + STRING_HASH, hash);
-  store<i32>(r + STRING_GROUP, group);
+  store<i32>(r + STRING_GROUP, max(group, 0));
   store<u32>(r + STRING_KEY, 0);
   store<i32>(r + STRING_USES, 0);
   store<i32>(r + STRING_STATE, UNSENT);

@@ -132,7 +132,7 @@ export function snapshotRecord(image: usize, to: usize): usize {
 
 /** Reads an image; answers where the next one is, 0 when the bytes are none (or, see value-cell, memory is exhausted). */
 export function restoreRecord(from: usize, end: usize, to: usize): usize {
-  if (end < from || end - from < IMAGE_COLUMNS) return 0;
+  if (end < from || <i32>(end - from) < IMAGE_COLUMNS) return 0;
   const ms = load<f64>(from);
   const arrival = load<f64>(from + IMAGE_ARRIVAL);
   const valid = load<u64>(from + IMAGE_VALID);

@@ -35,6 +35,5 @@ export function flushPairs(): bool {
   if (count == 0) return true;
   const pairs = count;
   count = 0;
-  bindBatch();
-  return addPairs(records, rows, pairs);
+  return bindBatch() && addPairs(records, rows, pairs);
 }

@@ -10,7 +10,7 @@ import {
   CONFIG_EVICTOR_LIMIT, CONFIG_GAP_COLUMN, CONFIG_LENGTH_MAX_MS, CONFIG_MORE_COLUMN, CONFIG_OPEN_COLUMN, CONFIG_PANE_FLAGS,
   CONFIG_START_COLUMN, CONFIG_TIME_DOMAIN, CONFIG_TRIGGER_BYTES, CONFIG_TRIGGER_COUNT, CONFIG_TRIGGERS, CONFIG_WINDOW_KIND, EVICT_AFTER,
   EVICT_DELTA, EVICT_NONE, FLAG_EMIT_UNCHANGED, FLAG_EMPTY_PANES, FLAG_KEEP_RECORDS, FLAG_PARTIAL, MODE_RETRACTING, TIME_PROCESSING,
-  TRIGGER_FULL, TRIGGERS_MAX, WINDOW_ALIGNED, WINDOW_AROUND, WINDOW_ASSIGNED, WINDOW_BY_RECORD, WINDOW_COUNT, WINDOW_CUMULATE,
+  TRIGGER_ANY, TRIGGER_FULL, TRIGGER_OR_FINALLY, TRIGGER_REPEATEDLY, TRIGGER_WATERMARK, TRIGGERS_MAX, WINDOW_ALIGNED, WINDOW_AROUND, WINDOW_ASSIGNED, WINDOW_BY_RECORD, WINDOW_COUNT, WINDOW_CUMULATE,
   WINDOW_GLOBAL, WINDOW_SESSION, WINDOW_STATE,
 } from "../layout";
 import { columnCount, configBlock, isDuration, latenessMs, offsetMs, sizeMs, slideMs, TIME_MAX_MS } from "../config";
@@ -137,6 +137,15 @@ function isEvictorValid(): bool {
   return evictor != EVICT_DELTA || isColumn(evictorColumn);
 }
 
+function hasChildren(kind: i32, first: i32): bool {
+  if (kind < TRIGGER_ANY && kind != TRIGGER_WATERMARK) return first == -1;
+  if (kind > TRIGGER_OR_FINALLY) return first == -1;
+  if (first < 0 || first >= triggerCount) return false;
+  const hasSecond = load<i32>(triggerNode(first), 8) != -1;
+  if (kind == TRIGGER_WATERMARK || kind == TRIGGER_OR_FINALLY) return hasSecond;
+  return kind != TRIGGER_REPEATEDLY || !hasSecond;
+}
+
 // Children come after their parent, so following them ends.
 function isTriggerValid(): bool {
   if (triggerCount < 1 || triggerCount > TRIGGERS_MAX) return false;
@@ -145,6 +154,7 @@ function isTriggerValid(): bool {
     if (!isWord(load<i32>(node), TRIGGER_FULL)) return false;
     const child = load<i32>(node, 4);
     const sibling = load<i32>(node, 8);
+    if (!hasChildren(load<i32>(node), child)) return false;
     if ((child != -1 && (child <= n || child >= triggerCount)) || (sibling != -1 && (sibling <= n || sibling >= triggerCount))) return false;
   }
   return true;

@@ -19,7 +19,7 @@ import { insertRecord, listCount, lowerIndex, removeRecords, timeAt } from "./re
 import { sessionOf } from "./session-merger";
 import { addToWindow, beginWindow, closeState, dropWindow, seedWindow } from "./window-contents";
 import {
-  ENTRY_AFTER, ENTRY_END, ENTRY_PANE_INDEX, ENTRY_START, findEntry, firstEntry, keyCursor, keyRecords, lastEntry, place, setKeyCursor,
+  ENTRY_AFTER, ENTRY_END, ENTRY_PANE_INDEX, ENTRY_START, findAfter, findEntry, firstEntry, keyCursor, keyRecords, lastEntry, place, setKeyCursor,
 } from "./window-entry";
 
 export let isAccepted: bool = false;
@@ -37,6 +37,7 @@ export function configureAssigner(): void {
 export function assignRecord(key: i32, row: i32, timeMs: f64): bool {
   isAccepted = false;
   isAssigned = true;
+  given = 0;
   switch (windowKind) {
     case WINDOW_ALIGNED:
       return assignAligned(key, row, timeMs);
@@ -64,11 +65,13 @@ export function assignRecord(key: i32, row: i32, timeMs: f64): bool {
 // Adds the record to the window with these bounds, which is begun if it is not there, unless it is late for it.
 function give(key: i32, start: f64, end: f64, row: i32, timeMs: f64): bool {
   if (isLateFor(end)) return true;
+  let entry = isAccepted && given != 0 ? findAfter(start, end, given) : findEntry(key, start, end, lastEntry(key));
   isAccepted = true;
-  let entry = findEntry(key, start, end, lastEntry(key));
   if (entry == 0) entry = beginWindow(key, start, end, place);
+  given = entry;
   return entry != 0 && addToWindow(entry, row, timeMs);
 }
+let given: usize = 0; // the window the record was given to before, whose bounds come first
 
 function assignAligned(key: i32, row: i32, timeMs: f64): bool {
   const from = floorDivide(timeMs - originMs - sizeMs, slideMs) + 1;

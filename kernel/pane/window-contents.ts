@@ -27,26 +27,15 @@ import {
 
 /** (record, window) pairs refused because the window's trigger had finished. */
 export let closedRecords: f64 = 0;
-/** Set when memory is exhausted. */
-export let isExhausted: bool = false;
 
 export function configureContents(): void {
   closedRecords = 0;
-  isExhausted = false;
-}
-
-function exhausted(): bool {
-  isExhausted = true;
-  return false;
 }
 
 /** Begins a window; 0 when memory is exhausted. */
 export function beginWindow(key: i32, start: f64, end: f64, before: usize): usize {
   const entry = createEntry(key, start, end, before);
-  if (entry == 0) {
-    isExhausted = true;
-    return 0;
-  }
+  if (entry == 0) return 0;
   beginTrigger(entry);
   // A window that a late record begins has missed its pane at the end: all its panes are late.
   if (windowKind != WINDOW_STATE && isEndReached(end)) store<i32>(entry + ENTRY_FLAGS, END_PASSED);
@@ -59,8 +48,8 @@ export function addToWindow(entry: usize, row: i32, timeMs: f64): bool {
     closedRecords += 1;
     return armEntry(entry);
   }
-  if (!accumulatesAtFiring && !addPair(row, rowOf(entry))) return exhausted();
-  if (keepsRecords && !insertRecord(entry + ENTRY_RECORDS, listCount(entry + ENTRY_RECORDS), row, timeMs)) return exhausted();
+  if (!accumulatesAtFiring && !addPair(row, rowOf(entry))) return false;
+  if (keepsRecords && !insertRecord(entry + ENTRY_RECORDS, listCount(entry + ENTRY_RECORDS), row, timeMs)) return false;
   store<f64>(entry + ENTRY_FRESH, load<f64>(entry + ENTRY_FRESH) + 1);
   store<f64>(entry + ENTRY_COUNT, load<f64>(entry + ENTRY_COUNT) + 1);
   if (timeMs < load<f64>(entry + ENTRY_LEAST)) store<f64>(entry + ENTRY_LEAST, timeMs);
@@ -94,12 +83,12 @@ function fireWindow(entry: usize, isAtEnd: bool): bool {
   const hasContents = load<f64>(entry + ENTRY_COUNT) > 0;
   const isDue = isAtEnd && (hasContents || emitsEmptyPanes);
   if (load<f64>(entry + ENTRY_FRESH) > 0 || isDue || ((bits & FIRED_PERIODIC) != 0 && hasContents)) {
-    if (!emitPane(entry, (bits & FIRED_PURGE) != 0)) return exhausted();
+    if (!emitPane(entry, (bits & FIRED_PURGE) != 0)) return false;
     hasEmitted = true;
   }
   if (hasFinished(entry)) {
     // Its records are of no more use; the entry stays to refuse others until it expires.
-    if (!flushPairs()) return exhausted();
+    if (!flushPairs()) return false;
     clearContents(entry);
   }
   return true;
@@ -112,18 +101,18 @@ export function armEntry(entry: usize): bool {
   const event = nextWatermarkMoment(entry);
   // What waits for the end of the stream is looked up there: it needs no timer.
   if (isProcessingTime) {
-    if (moment != Infinity && !arm(TIME_PROCESSING, entry, moment)) return exhausted();
-  } else if (moment != Infinity && !arm(TIME_EVENT, entry, moment)) return exhausted();
-  if (event == event && !arm(TIME_EVENT, entry, event)) return exhausted();
+    if (moment != Infinity && !arm(TIME_PROCESSING, entry, moment)) return false;
+  } else if (moment != Infinity && !arm(TIME_EVENT, entry, moment)) return false;
+  if (event == event && !arm(TIME_EVENT, entry, event)) return false;
   const clock = nextClockMoment(entry);
-  if (clock == clock && !arm(TIME_PROCESSING, entry, clock)) return exhausted();
+  if (clock == clock && !arm(TIME_PROCESSING, entry, clock)) return false;
   return true;
 }
 
 /** Arms the window for the end of the stream, which has come; false when memory is exhausted. */
 export function armForEnd(entry: usize): bool {
   const moment = windowKind == WINDOW_COUNT ? Infinity : isProcessingTime ? expiryOf(load<f64>(entry + ENTRY_END)) : nextMomentOf(entry);
-  return arm(TIME_EVENT, entry, moment) || exhausted();
+  return arm(TIME_EVENT, entry, moment);
 }
 
 // The window's own next moment in its time domain: its end, then its expiry.
@@ -140,10 +129,10 @@ function nextMomentOf(entry: usize): f64 {
 export function runTimer(entry: usize): bool {
   hasEmitted = false;
   if (windowKind == WINDOW_COUNT) {
-    return (!firesPartial || emitPane(entry, false) || exhausted()) && dropWindow(entry);
+    return (!firesPartial || emitPane(entry, false)) && dropWindow(entry);
   }
   if (windowKind == WINDOW_STATE) return closeState(entry, load<f64>(entry + ENTRY_START) + lengthMaxMs);
-  if (isDueToCut(entry) && !cutSession(entry)) return exhausted();
+  if (isDueToCut(entry) && !cutSession(entry)) return false;
   const end = load<f64>(entry + ENTRY_END);
   const isAtEnd = (load<i32>(entry + ENTRY_FLAGS) & END_PASSED) == 0 && isEndReached(end);
   const wasFinished = hasFinished(entry);
@@ -163,7 +152,7 @@ function isDueToCut(entry: usize): bool {
 
 /** Takes a window away; false when memory is exhausted. */
 export function dropWindow(entry: usize): bool {
-  if (!flushPairs()) return exhausted();
+  if (!flushPairs()) return false;
   removeEntry(entry);
   return true;
 }
@@ -171,7 +160,7 @@ export function dropWindow(entry: usize): bool {
 /** A state window is complete: it fires with what it has and is gone. It ends after its last record, or at `limitMs`. */
 export function closeState(entry: usize, limitMs: f64): bool {
   setBounds(entry, load<f64>(entry + ENTRY_START), min(load<f64>(entry + ENTRY_MOST) + 1, limitMs));
-  return (emitPane(entry, false) || exhausted()) && dropWindow(entry);
+  return emitPane(entry, false) && dropWindow(entry);
 }
 
 // The last pane of a window that expires, if it is asked for and has not just been emitted.
@@ -180,5 +169,5 @@ function close(entry: usize): bool {
   const isFresh = load<f64>(entry + ENTRY_FRESH) > 0;
   const hadRecords = isFresh || load<i32>(entry + ENTRY_PANE_INDEX) > 0 || load<f64>(entry + ENTRY_COUNT) > 0;
   if (!isFresh && (closing != CLOSING_ALWAYS || !hadRecords)) return true;
-  return emitPane(entry, false) || exhausted();
+  return emitPane(entry, false);
 }

@@ -153,6 +153,20 @@ export function findEntry(key: i32, start: f64, end: f64, from: usize): usize {
   return at != 0 && load<f64>(at + ENTRY_START) == start && load<f64>(at + ENTRY_END) == end ? at : 0;
 }
 
+/** As `findEntry`, for bounds beyond those of `from`, which comes before them. */
+export function findAfter(start: f64, end: f64, from: usize): usize {
+  let at = from;
+  while (true) {
+    const after = <usize>load<u32>(at + ENTRY_AFTER);
+    if (after == 0) break;
+    const next = load<f64>(after + ENTRY_START);
+    if (next > start || (next == start && load<f64>(after + ENTRY_END) > end)) break;
+    at = after;
+  }
+  place = at;
+  return load<f64>(at + ENTRY_START) == start && load<f64>(at + ENTRY_END) == end ? at : 0;
+}
+
 /** A new entry after `before` in the list of its key; 0 when memory is exhausted. */
 export function createEntry(key: i32, start: f64, end: f64, before: usize): usize {
   let entry = freeEntry;

@@ -1,0 +1,230 @@
+/**
+ * Aggregates by the formulas of a textbook, over a list of records.
+ *
+ * Before: operator.ts, with what a pane holds. After: the values of one row of results.
+ * Nulls are skipped; where nothing is left the result is null, except for counts, which are 0, and lists, which are empty.
+ *
+ * Invariant: no state; each result is computed from all records at once.
+ */
+
+import type { Cell } from '../windows.ts'
+import { holds } from './expressions.ts'
+import type { Aggregate, Held, Value } from './plan.ts'
+
+type Results = Readonly<Record<string, Value>>
+
+export function resultsOf(aggregates: Readonly<Record<string, Aggregate>>, records: readonly Held[]): Results {
+  return Object.fromEntries(Object.entries(aggregates).map(([name, spec]) => [name, resultOf(spec, records)]))
+}
+
+/** Equal bit for bit, NaN with itself. */
+export function sameResults(a: Results, b: Results): boolean {
+  return exactText(a) === exactText(b)
+}
+
+/** A text that differs whenever a value does. */
+export function exactText(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'number' ? (Object.is(inner, -0) ? '-0' : String(inner)) : typeof inner === 'string' ? `"${inner}` : inner,
+  )
+}
+
+function resultOf(spec: Aggregate, all: readonly Held[]): Value {
+  const { fn, column, by, where } = spec
+  const records = all.filter(({ row }) => holds(where, row))
+  if (column === undefined) return records.length
+  const cell = ({ row }: Held): Cell => row[column] ?? null
+  const other = ({ row }: Held): Cell => row[by!] ?? null
+  const present = records.filter((record) => cell(record) !== null)
+  const pairs = by === undefined ? [] : present.filter((record) => other(record) !== null)
+  const cells = present.map(cell)
+  switch (fn) {
+    case 'count':
+      return present.length
+    case 'countDistinct':
+      return new Map(cells.map((value) => [identityOf(value), value])).size
+    case 'topK':
+      return by === undefined ? mostFrequent(cells).slice(0, spec.k) : largest(pairs, cell, other).slice(0, spec.k)
+    case 'mode':
+      return mostFrequent(cells)[0]?.value ?? null
+    case 'argMin':
+    case 'argMax':
+      return extreme(fn, pairs, cell, other)
+    case 'collect':
+      return inOrder(spec, present).map(cell).slice(0, spec.limit)
+    case 'concat': {
+      if (present.length === 0) return null
+      const parts = inOrder(spec, present).map((record) => String(cell(record)))
+      return parts.slice(0, spec.limit).join(spec.separator ?? ',')
+    }
+    case 'any':
+    case 'every':
+      return cells.length === 0 ? null : fn === 'any' ? cells.includes(true) : !cells.includes(false)
+    case 'histogram':
+      return histogramOf(cells as number[], spec.bounds!)
+    case 'sumOfProducts':
+    case 'covariance':
+    case 'correlation':
+      return ofPairs(
+        spec,
+        pairs.map((record) => [cell(record) as number, other(record) as number]),
+      )
+    default:
+      return present.length === 0 ? null : ofNumbers(spec, cells as number[], byTime(present), cell as (record: Held) => number)
+  }
+}
+
+/** By event time, then arrival. */
+function byTime(records: readonly Held[]): Held[] {
+  return [...records].sort((a, b) => a.timeMs - b.timeMs || a.arrival - b.arrival)
+}
+
+function inOrder({ order = 'eventTime' }: Aggregate, records: readonly Held[]): readonly Held[] {
+  return order === 'eventTime' ? byTime(records) : records
+}
+
+function ofNumbers(spec: Aggregate, numbers: readonly number[], ordered: readonly Held[], valueOf: (record: Held) => number): Value {
+  const sum = numbers.reduce((total, value) => total + value, 0)
+  const known = numbers.filter((value) => !Number.isNaN(value))
+  switch (spec.fn) {
+    case 'sum':
+      return sum
+    case 'mean':
+      return sum / numbers.length
+    case 'min':
+      return known.length === 0 ? Number.NaN : known.reduce((least, value) => (value < least ? value : least))
+    case 'max':
+      return known.length === 0 ? Number.NaN : known.reduce((most, value) => (value > most ? value : most))
+    case 'first':
+      return valueOf(ordered[0]!)
+    case 'last':
+      return valueOf(ordered.at(-1)!)
+    case 'variance':
+    case 'stddev': {
+      const divisor = spec.population === true ? numbers.length : numbers.length - 1
+      if (divisor === 0) return null
+      const mean = sum / numbers.length
+      const variance = numbers.reduce((total, value) => total + (value - mean) ** 2, 0) / divisor
+      return spec.fn === 'variance' ? variance : Math.sqrt(variance)
+    }
+    case 'median':
+      return quantile(numbers, 0.5)
+    case 'quantile':
+      return quantile(numbers, spec.q!)
+    default:
+      return ofSeries(
+        spec,
+        ordered.map((record) => ({ timeMs: record.timeMs, value: valueOf(record) })),
+      )
+  }
+}
+
+interface Sample {
+  readonly timeMs: number
+  readonly value: number
+}
+
+/** What depends on when values were taken. */
+function ofSeries(spec: Aggregate, samples: readonly Sample[]): number | null {
+  const first = samples[0]!
+  const last = samples.at(-1)!
+  const spanMs = last.timeMs - first.timeMs
+  const steps = samples.slice(1).map((sample, index) => ({ from: samples[index]!, to: sample }))
+  switch (spec.fn) {
+    case 'delta':
+      return last.value - first.value
+    case 'rate': {
+      if (spanMs === 0) return null
+      const increase = steps.reduce((total, { from, to }) => total + (to.value >= from.value ? to.value - from.value : to.value), 0)
+      return increase / (spanMs / 1_000)
+    }
+    case 'timeWeightedMean': {
+      if (spanMs === 0) return last.value
+      return steps.reduce((total, { from, to }) => total + from.value * (to.timeMs - from.timeMs), 0) / spanMs
+    }
+    case 'linearSlope': {
+      if (spanMs === 0) return null
+      const seconds = samples.map(({ timeMs }) => (timeMs - first.timeMs) / 1_000)
+      const meanTime = mean(seconds)
+      const meanValue = mean(samples.map(({ value }) => value))
+      const products = samples.map(({ value }, index) => (seconds[index]! - meanTime) * (value - meanValue))
+      return total(products) / total(seconds.map((each) => (each - meanTime) ** 2))
+    }
+    case 'ewma': {
+      const weights = samples.map(({ timeMs }) => 2 ** ((timeMs - last.timeMs) / spec.halfLifeMs!))
+      return total(samples.map(({ value }, index) => value * weights[index]!)) / total(weights)
+    }
+    default:
+      throw new RangeError(`The oracle does not know ${spec.fn}`)
+  }
+}
+
+function ofPairs({ fn, population }: Aggregate, pairs: readonly (readonly [number, number])[]): number | null {
+  if (pairs.length === 0) return null
+  if (fn === 'sumOfProducts') return total(pairs.map(([x, y]) => x * y))
+  const meanX = mean(pairs.map(([x]) => x))
+  const meanY = mean(pairs.map(([, y]) => y))
+  const products = total(pairs.map(([x, y]) => (x - meanX) * (y - meanY)))
+  if (fn === 'covariance') {
+    const divisor = population === true ? pairs.length : pairs.length - 1
+    return divisor === 0 ? null : products / divisor
+  }
+  const squares = total(pairs.map(([x]) => (x - meanX) ** 2)) * total(pairs.map(([, y]) => (y - meanY) ** 2))
+  return squares === 0 ? null : products / Math.sqrt(squares)
+}
+
+function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, value) => sum + value, 0)
+}
+
+function mean(numbers: readonly number[]): number {
+  return total(numbers) / numbers.length
+}
+
+/** The value at rank floor(q * (n - 1)) of those that are numbers. */
+function quantile(numbers: readonly number[], q: number): number {
+  const sorted = numbers.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b)
+  return sorted.length === 0 ? Number.NaN : sorted[Math.floor(q * (sorted.length - 1))]!
+}
+
+/** Counts of values below the first bound, from each bound to the next, and from the last on. */
+function histogramOf(numbers: readonly number[], bounds: readonly number[]): number[] {
+  const edges = [Number.NEGATIVE_INFINITY, ...bounds, Number.POSITIVE_INFINITY]
+  return edges.slice(1).map((edge, index) => {
+    const isLast = index === bounds.length
+    return numbers.filter((value) => value >= edges[index]! && (isLast || value < edge)).length
+  })
+}
+
+/** Values are one when they are equal; -0 is 0, all NaNs are one. */
+function identityOf(value: Cell): string {
+  return typeof value === 'number' ? `number ${value === 0 ? 0 : value}` : `${typeof value} ${value}`
+}
+
+export function compareCells(a: Cell, b: Cell): number {
+  if (typeof a === 'number' && typeof b === 'number') return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : Number.isNaN(b) ? -1 : a - b
+  return a === b ? 0 : a! < b! ? -1 : 1
+}
+
+function mostFrequent(cells: readonly Cell[]): { readonly value: Cell; readonly count: number }[] {
+  const counts = Map.groupBy(cells, identityOf)
+  return [...counts.values()]
+    .map((same) => ({ value: same[0]!, count: same.length }))
+    .sort((a, b) => b.count - a.count || compareCells(a.value, b.value))
+}
+
+function largest(
+  records: readonly Held[],
+  cell: (record: Held) => Cell,
+  other: (record: Held) => Cell,
+): { readonly value: Cell; readonly by: Cell }[] {
+  return records
+    .map((record) => ({ value: cell(record), by: other(record) }))
+    .sort((a, b) => compareCells(b.by, a.by) || compareCells(a.value, b.value))
+}
+
+function extreme(fn: 'argMin' | 'argMax', records: readonly Held[], cell: (record: Held) => Cell, other: (record: Held) => Cell): Cell {
+  const sign = fn === 'argMin' ? 1 : -1
+  const [found] = byTime(records).sort((a, b) => sign * compareCells(other(a), other(b)))
+  return found === undefined ? null : cell(found)
+}

@@ -1,0 +1,334 @@
+/**
+ * Triggers as state machines over plain objects: the rules of Apache Beam's trigger state machines, with periodic leaves after Flink.
+ *
+ * Before: operator.ts, which tells of records, merges and time. After: whether a pane is due, and which leaves made it so.
+ *
+ * A node is asked `shouldFire`, told `onFire` when the root has fired, and `finished` when it will not fire again. `repeatedly` starts its
+ * child anew when that has finished; an `any` or `all` that fires forgets what the others had gathered.
+ *
+ * Invariant: a node's state is its own and its children's; nothing but the calls here changes it.
+ */
+
+import { holds } from './expressions.ts'
+import type { Row, Trigger } from './plan.ts'
+
+/** The state of one node. */
+export interface TriggerState {
+  finished: boolean
+  /** onCount: records since it last fired. */
+  count: number
+  /** Periodic and delayed leaves: when they want to fire next. */
+  due: number | null
+  /** onRecord: the condition was true since it last fired. */
+  seen: boolean
+  children: TriggerState[]
+}
+
+/** What the clocks say for one window. */
+export interface Moment {
+  readonly watermarkMs: number
+  readonly nowMs: number
+  /** The last millisecond of the window, by the clock of its time domain. */
+  readonly lastMs: number
+  readonly isEndReached: boolean
+  /** Whether windows of this kind can merge. */
+  readonly canMerge: boolean
+}
+
+const NEVER: Trigger = { kind: 'any', of: [] }
+
+/** The root as it runs: fires again and again, unless it says itself when it is over. */
+export function rootOf(trigger: Trigger = { kind: 'onWatermark' }): Trigger {
+  return ['once', 'orFinally', 'inOrder', 'repeatedly'].includes(trigger.kind) ? trigger : { kind: 'repeatedly', of: trigger }
+}
+
+function childrenOf(trigger: Trigger): readonly Trigger[] {
+  switch (trigger.kind) {
+    case 'onWatermark':
+      if (trigger.early === undefined && trigger.late === undefined) return []
+      return [trigger.early ?? NEVER, trigger.late ?? { kind: 'onCount', n: 1, ...(trigger.purge ? { purge: true } : {}) }]
+    case 'any':
+    case 'all':
+    case 'inOrder':
+      return trigger.of
+    case 'repeatedly':
+    case 'once':
+      return [trigger.of]
+    case 'orFinally':
+      return [trigger.of, trigger.until]
+    default:
+      return []
+  }
+}
+
+export function isPeriodic(trigger: Trigger): boolean {
+  return trigger.kind === 'onEventTime' || trigger.kind === 'onProcessingTime'
+}
+
+export function fresh(trigger: Trigger): TriggerState {
+  return { finished: false, count: 0, due: null, seen: false, children: childrenOf(trigger).map(fresh) }
+}
+
+/** Forgets what was gathered; what has finished stays so. */
+function clear(state: TriggerState): void {
+  state.count = 0
+  state.due = null
+  state.seen = false
+  state.children.forEach(clear)
+}
+
+function reset(state: TriggerState): void {
+  state.finished = false
+  state.count = 0
+  state.due = null
+  state.seen = false
+  state.children.forEach(reset)
+}
+
+const firstUnfinished = (state: TriggerState) => state.children.findIndex(({ finished }) => !finished)
+
+export function onRecord(trigger: Trigger, state: TriggerState, row: Row, timeMs: number, moment: Moment): void {
+  const children = childrenOf(trigger)
+  const tell = (index: number) => onRecord(children[index]!, state.children[index]!, row, timeMs, moment)
+  switch (trigger.kind) {
+    case 'onCount':
+      state.count++
+      return
+    case 'onRecord':
+      if (holds(trigger.when, row)) state.seen = true
+      return
+    case 'onProcessingTime':
+      state.due ??= moment.nowMs + trigger.everyMs
+      return
+    case 'afterProcessingTime':
+      state.due ??= moment.nowMs + trigger.delayMs
+      return
+    case 'onEventTime':
+      state.due ??= Math.min(nextMultiple(timeMs, trigger.everyMs), moment.lastMs)
+      return
+    case 'onWatermark':
+    case 'inOrder': {
+      // Of steps that follow one another only the present one counts records; after a merge any of them may be the present one.
+      if (moment.canMerge) children.forEach((_, index) => tell(index))
+      else if (firstUnfinished(state) >= 0) tell(firstUnfinished(state))
+      return
+    }
+    case 'all':
+      children.forEach((_, index) => {
+        if (!state.children[index]!.finished) tell(index)
+      })
+      return
+    default:
+      children.forEach((_, index) => tell(index))
+  }
+}
+
+function nextMultiple(timeMs: number, everyMs: number): number {
+  return Math.floor(timeMs / everyMs) * everyMs + everyMs
+}
+
+export function shouldFire(trigger: Trigger, state: TriggerState, moment: Moment): boolean {
+  const children = childrenOf(trigger)
+  const asks = (index: number) => shouldFire(children[index]!, state.children[index]!, moment)
+  switch (trigger.kind) {
+    case 'onCount':
+      return state.count >= trigger.n
+    case 'onRecord':
+      return state.seen
+    case 'onEnd':
+      return moment.watermarkMs === Number.POSITIVE_INFINITY
+    case 'onProcessingTime':
+    case 'afterProcessingTime':
+      return state.due !== null && moment.nowMs >= state.due
+    case 'onEventTime':
+      return state.due !== null && moment.watermarkMs >= state.due
+    case 'onWatermark':
+      if (children.length === 0) return moment.isEndReached
+      return state.children[0]!.finished ? asks(1) : moment.isEndReached || asks(0)
+    case 'any':
+      return children.some((_, index) => state.children[index]!.finished || asks(index))
+    case 'all':
+      return children.every((_, index) => state.children[index]!.finished || asks(index))
+    case 'inOrder': {
+      const at = firstUnfinished(state)
+      return at >= 0 && asks(at)
+    }
+    case 'repeatedly':
+    case 'once':
+      return asks(0)
+    case 'orFinally':
+      return asks(0) || asks(1)
+    default: {
+      const never: never = trigger
+      throw new RangeError(`Unknown trigger ${JSON.stringify(never)}`)
+    }
+  }
+}
+
+/** The root has fired: every node moves on. The leaves that were part of it are added to `fired`. */
+export function onFire(trigger: Trigger, state: TriggerState, moment: Moment, fired: Trigger[]): void {
+  const children = childrenOf(trigger)
+  const fire = (index: number) => onFire(children[index]!, state.children[index]!, moment, fired)
+  const asks = (index: number) => shouldFire(children[index]!, state.children[index]!, moment)
+  switch (trigger.kind) {
+    case 'onCount':
+    case 'onRecord':
+    case 'onEnd':
+    case 'afterProcessingTime':
+      fired.push(trigger)
+      clear(state)
+      state.finished = true
+      return
+    case 'onProcessingTime':
+      fired.push(trigger)
+      state.due = state.due! + (Math.floor((moment.nowMs - state.due!) / trigger.everyMs) + 1) * trigger.everyMs
+      if (!Number.isFinite(state.due)) state.due = null
+      return
+    case 'onEventTime': {
+      fired.push(trigger)
+      const isOver = moment.watermarkMs >= moment.lastMs || moment.watermarkMs === Number.POSITIVE_INFINITY
+      state.due = isOver ? null : Math.min(nextMultiple(moment.watermarkMs, trigger.everyMs), moment.lastMs)
+      return
+    }
+    case 'onWatermark':
+      fireWatermark(trigger, state, moment, fired)
+      return
+    case 'any':
+      children.forEach((_, index) => {
+        if (asks(index)) fire(index)
+        else clear(state.children[index]!)
+      })
+      state.finished = true
+      return
+    case 'all':
+      children.forEach((_, index) => {
+        if (!state.children[index]!.finished) fire(index)
+      })
+      state.finished = true
+      return
+    case 'inOrder':
+      fire(firstUnfinished(state))
+      if (moment.canMerge) state.children.forEach(clear)
+      state.finished = firstUnfinished(state) < 0
+      return
+    case 'repeatedly':
+      fire(0)
+      if (state.children[0]!.finished) reset(state.children[0]!)
+      return
+    case 'once':
+      fire(0)
+      state.finished = true
+      return
+    case 'orFinally':
+      if (asks(1)) {
+        fire(1)
+        clear(state.children[0]!)
+      } else fire(0)
+      state.finished = state.children.some(({ finished }) => finished)
+      return
+    default: {
+      const never: never = trigger
+      throw new RangeError(`Unknown trigger ${JSON.stringify(never)}`)
+    }
+  }
+}
+
+/** Alone: a leaf that is done at the end of the window. With early and late firings: those before the end, and behind it, are repeated. */
+function fireWatermark(trigger: Trigger & { readonly kind: 'onWatermark' }, state: TriggerState, moment: Moment, fired: Trigger[]): void {
+  const [early, late] = childrenOf(trigger)
+  if (early === undefined || late === undefined) {
+    fired.push(trigger)
+    state.finished = true
+    return
+  }
+  const [earlyState, lateState] = state.children as [TriggerState, TriggerState]
+  if (earlyState.finished) {
+    onFire(late, lateState, moment, fired)
+    if (lateState.finished) reset(lateState)
+    return
+  }
+  if (!moment.isEndReached) {
+    onFire(early, earlyState, moment, fired)
+    if (earlyState.finished) reset(earlyState)
+    return
+  }
+  fired.push({ kind: 'onWatermark', ...(trigger.purge ? { purge: true } : {}) })
+  if (shouldFire(early, earlyState, moment)) onFire(early, earlyState, moment, fired)
+  clear(earlyState)
+  earlyState.finished = true
+  reset(lateState)
+}
+
+/** The state of the window that several have become. */
+export function merged(trigger: Trigger, states: readonly TriggerState[], moment: Moment): TriggerState {
+  const children = childrenOf(trigger)
+  const state = fresh(trigger)
+  const ofChild = (index: number) =>
+    merged(
+      children[index]!,
+      states.map((each) => each.children[index]!),
+      moment,
+    )
+  const dues = states.map(({ due }) => due).filter((due) => due !== null)
+  switch (trigger.kind) {
+    case 'onCount':
+    case 'onRecord':
+    case 'afterProcessingTime':
+    case 'onProcessingTime':
+    case 'onEventTime':
+    case 'onEnd':
+      state.finished = states.some(({ finished }) => finished)
+      if (state.finished) return state
+      state.count = states.reduce((sum, { count }) => sum + count, 0)
+      state.seen = states.some(({ seen }) => seen)
+      state.due = dues.length === 0 ? null : Math.min(...dues)
+      return state
+    case 'onWatermark':
+      if (children.length === 0) {
+        // What any of them still had to say has not been said.
+        state.finished = states.every(({ finished }) => finished) && moment.isEndReached
+        return state
+      }
+      state.children[0] = ofChild(0)
+      state.children[0].finished = states.every((each) => each.children[0]!.finished) && moment.isEndReached
+      if (state.children[0].finished) state.children[1] = ofChild(1)
+      return state
+    case 'inOrder': {
+      let areFinished = true
+      children.forEach((child, index) => {
+        state.children[index] = areFinished ? ofChild(index) : fresh(child)
+        areFinished &&= state.children[index].finished
+      })
+      state.finished = areFinished
+      return state
+    }
+    case 'any':
+    case 'orFinally':
+      state.children = children.map((_, index) => ofChild(index))
+      state.finished = state.children.some(({ finished }) => finished)
+      return state
+    case 'all':
+      state.children = children.map((_, index) => ofChild(index))
+      state.finished = state.children.every(({ finished }) => finished)
+      return state
+    case 'repeatedly':
+      state.children = [ofChild(0)]
+      return state
+    case 'once':
+      state.children = [ofChild(0)]
+      state.finished = states.some(({ finished }) => finished)
+      return state
+    default: {
+      const never: never = trigger
+      throw new RangeError(`Unknown trigger ${JSON.stringify(never)}`)
+    }
+  }
+}
+
+/** When the leaves of one clock want to be asked. */
+export function duesOf(trigger: Trigger, state: TriggerState, clock: 'event' | 'processing'): number[] {
+  const own = trigger.kind === 'onEventTime' ? 'event' : 'processing'
+  const dues = state.due !== null && own === clock ? [state.due] : []
+  if (trigger.kind === 'onEnd' && clock === 'event') dues.push(Number.POSITIVE_INFINITY)
+  return [...dues, ...childrenOf(trigger).flatMap((child, index) => duesOf(child, state.children[index]!, clock))]
+}

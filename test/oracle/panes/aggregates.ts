@@ -151,8 +151,8 @@ function ofSeries(spec: Aggregate, samples: readonly Sample[]): number | null {
       return total(products) / total(seconds.map((each) => (each - meanTime) ** 2))
     }
     case 'ewma': {
-      const weights = samples.map(({ timeMs }) => 2 ** ((timeMs - last.timeMs) / spec.halfLifeMs!))
-      return total(samples.map(({ value }, index) => value * weights[index]!)) / total(weights)
+      const left = ({ from, to }: (typeof steps)[number]) => 2 ** ((from.timeMs - to.timeMs) / spec.halfLifeMs!)
+      return steps.reduce((average, step) => step.to.value + left(step) * (average - step.to.value), first.value)
     }
     default:
       throw new RangeError(`The oracle does not know ${spec.fn}`)
@@ -201,9 +201,11 @@ function identityOf(value: Cell): string {
   return typeof value === 'number' ? `number ${value === 0 ? 0 : value}` : `${typeof value} ${value}`
 }
 
+/** Numbers ascending and NaN behind them; texts by their UTF-8 bytes. */
 export function compareCells(a: Cell, b: Cell): number {
-  if (typeof a === 'number' && typeof b === 'number') return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : Number.isNaN(b) ? -1 : a - b
-  return a === b ? 0 : a! < b! ? -1 : 1
+  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  const [x, y] = [Number(a), Number(b)]
+  return Number.isNaN(x) ? (Number.isNaN(y) ? 0 : 1) : Number.isNaN(y) ? -1 : x - y
 }
 
 function mostFrequent(cells: readonly Cell[]): { readonly value: Cell; readonly count: number }[] {
@@ -213,18 +215,25 @@ function mostFrequent(cells: readonly Cell[]): { readonly value: Cell; readonly 
     .sort((a, b) => b.count - a.count || compareCells(a.value, b.value))
 }
 
+/** By the second column, NaN as the smallest. */
 function largest(
   records: readonly Held[],
   cell: (record: Held) => Cell,
   other: (record: Held) => Cell,
 ): { readonly value: Cell; readonly by: Cell }[] {
+  const rank = (by: Cell) => (Number.isNaN(by) ? Number.NEGATIVE_INFINITY : Number(by))
+  const isBehind = (by: Cell) => (Number.isNaN(by) ? 1 : 0)
   return records
     .map((record) => ({ value: cell(record), by: other(record) }))
-    .sort((a, b) => compareCells(b.by, a.by) || compareCells(a.value, b.value))
+    .sort((a, b) => isBehind(a.by) - isBehind(b.by) || (rank(a.by) === rank(b.by) ? 0 : rank(b.by) - rank(a.by)) || compareCells(a.value, b.value))
 }
 
+/** The earliest of those with the smallest or largest second column; NaN only if there is nothing else. */
 function extreme(fn: 'argMin' | 'argMax', records: readonly Held[], cell: (record: Held) => Cell, other: (record: Held) => Cell): Cell {
-  const sign = fn === 'argMin' ? 1 : -1
-  const [found] = byTime(records).sort((a, b) => sign * compareCells(other(a), other(b)))
+  const known = records.filter((record) => !Number.isNaN(other(record)))
+  const candidates = byTime(known.length > 0 ? known : records)
+  const values = candidates.map(other) as number[]
+  const best = fn === 'argMin' ? Math.min(...values) : Math.max(...values)
+  const found = candidates.find((record) => other(record) === best) ?? candidates[0]
   return found === undefined ? null : cell(found)
 }

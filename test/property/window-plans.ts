@@ -1,0 +1,438 @@
+/**
+ * Random window operators of every legal combination, and streams on which their rules collide.
+ *
+ * Before: a seed. After: panes.test runs a case on the product and on the oracle; shrinker.ts makes a failing one small.
+ * Times and sizes are small, so that records fall on starts, ends, last milliseconds and the edges of lateness.
+ *
+ * Invariant: a case is a function of its seed alone, and plain data but for the windows of calendars.
+ */
+
+import { keyIdentity } from '../oracle/windows.ts'
+import type { Aggregate, Bounds, Evictor, PaneEvent, PanePlan, Row, Shape, Tree, Trigger } from '../oracle/panes/plan.ts'
+import { call, column } from '../support/plans.ts'
+import type { Prng } from '../support/prng.ts'
+
+/** Shapes by the name under which coverage counts them. */
+export const WINDOW_KINDS = [
+  'tumbling',
+  'sliding',
+  'cumulate',
+  'session',
+  'sessionByRecord',
+  'sessionMaxLength',
+  'countTumbling',
+  'countSliding',
+  'global',
+  'intervals',
+  'calendar',
+  'around',
+  'slidingByRecord',
+] as const
+export type WindowKind = (typeof WINDOW_KINDS)[number]
+
+export const LEAF_KINDS = ['onWatermark', 'onCount', 'onProcessingTime', 'afterProcessingTime', 'onEventTime', 'onRecord', 'onEnd'] as const
+export const COMBINATORS = ['any', 'all', 'inOrder', 'repeatedly', 'orFinally', 'once'] as const
+export type TriggerKind = (typeof LEAF_KINDS)[number] | (typeof COMBINATORS)[number]
+export const MODES = ['accumulating', 'discarding', 'retracting'] as const
+type Mode = (typeof MODES)[number]
+
+export interface WindowCase {
+  readonly kind: WindowKind
+  readonly plan: PanePlan
+  /** The shape as the product's plan writes it. */
+  readonly shape: object
+  readonly keys: readonly string[]
+  readonly events: readonly PaneEvent[]
+}
+
+export const CASE_SCHEMA = {
+  id: 'i32',
+  t: 'timestamp',
+  k: 'utf8',
+  j: 'i32',
+  v: 'f64',
+  w: 'f64',
+  s: 'utf8',
+  b: 'bool',
+  gap: 'f64',
+  go: 'bool',
+} as const
+
+export interface CaseOptions {
+  readonly kind?: WindowKind
+  /** Only what a job over rows can be given: event time, no clock, watermarks of its own. */
+  readonly isJob?: boolean
+}
+
+/** A case of a seed. */
+export function randomWindowCase(prng: Prng, options: CaseOptions = {}): WindowCase {
+  const kind = options.kind ?? prng.pick(WINDOW_KINDS)
+  const { shape, oracle, unitMs } = randomShape(prng, kind)
+  const isProcessing = options.isJob !== true && canProcess(kind) && prng.next() < 0.2
+  const hasClock = options.isJob !== true
+  const trigger = isPlain(kind) ? undefined : randomTrigger(prng, { unitMs, hasClock, isProcessing })
+  const mode: Mode = isCount(kind) ? 'accumulating' : prng.pick(MODES)
+  const is = (probability: number) => prng.next() < probability
+  const canCount = !isCount(kind)
+  const evictor = canEvict(kind) && is(0.15) ? randomEvictor(prng, unitMs) : undefined
+  const closing = canCount && is(0.4) ? prng.pick(['ifNonEmpty', 'always'] as const) : undefined
+  const allowedLatenessMs = isProcessing || isCount(kind) || is(0.4) ? 0 : prng.int(prng.pick([2, 6, 30])) * unitMs
+  const plan: PanePlan = {
+    window: oracle,
+    time: isProcessing ? 'processing' : 'event',
+    ...(trigger === undefined ? {} : { trigger }),
+    accumulation: mode,
+    ...(mode === 'retracting' && is(0.3) ? { emitUnchanged: true } : {}),
+    ...(closing === undefined ? {} : { closing }),
+    ...(canCount && is(0.15) ? { emptyPanes: true } : {}),
+    ...(evictor === undefined ? {} : { evictor }),
+    allowedLatenessMs,
+    aggregates: randomAggregates(prng, mode),
+  }
+  const keys = prng.pick<readonly string[]>([[], ['k'], ['k'], ['k'], ['j'], ['k', 'j']])
+  return { kind, plan, shape, keys, events: randomEvents(prng, { keys, unitMs, hasClock, isProcessing, latenessMs: allowedLatenessMs }) }
+}
+
+// ---- which combinations there are ----
+
+export function isCount(kind: WindowKind): boolean {
+  return kind === 'countTumbling' || kind === 'countSliding'
+}
+
+/** Windows that fire in one way only. */
+export function isPlain(kind: WindowKind): boolean {
+  return isCount(kind) || kind === 'sessionMaxLength'
+}
+
+function canProcess(kind: WindowKind): boolean {
+  return kind !== 'around' && kind !== 'slidingByRecord'
+}
+
+function canEvict(kind: WindowKind): boolean {
+  return !isCount(kind) && kind !== 'around' && kind !== 'slidingByRecord' && kind !== 'sessionMaxLength'
+}
+
+// ---- windows ----
+
+interface RandomShape {
+  readonly shape: object
+  readonly oracle: Shape
+  /** The length that times of the stream are measured by: 1 for windows of milliseconds. */
+  readonly unitMs: number
+}
+
+function randomShape(prng: Prng, kind: WindowKind): RandomShape {
+  const sizeMs = 1 + prng.int(12)
+  const offsetBelow = (limit: number) => (prng.next() < 0.5 ? 0 : prng.int(2 * limit - 1) - limit + 1)
+  const plain = (shape: Shape): RandomShape => ({ shape, oracle: shape, unitMs: 1 })
+  switch (kind) {
+    case 'tumbling':
+      return plain({ kind, sizeMs, offsetMs: offsetBelow(sizeMs) })
+    case 'sliding': {
+      const slideMs = 1 + prng.int(prng.pick([sizeMs, sizeMs, 2 * sizeMs]))
+      return plain({ kind, sizeMs, slideMs, offsetMs: offsetBelow(slideMs) })
+    }
+    case 'cumulate': {
+      const stepMs = 1 + prng.int(4)
+      const wholeMs = stepMs * (1 + prng.int(5))
+      return plain({ kind, sizeMs: wholeMs, stepMs, offsetMs: offsetBelow(wholeMs) })
+    }
+    case 'session':
+      return plain({ kind, gapMs: 1 + prng.int(6) })
+    case 'sessionByRecord':
+      return plain({ kind: 'session', gap: column('gap') })
+    case 'sessionMaxLength': {
+      const gap = prng.next() < 0.6 ? { gapMs: 1 + prng.int(5) } : { gap: column('gap') }
+      return plain({ kind: 'session', ...gap, maxLengthMs: 1 + prng.int(16) })
+    }
+    case 'countTumbling':
+      return plain({ kind, n: 1 + prng.int(5), ...partial(prng) })
+    case 'countSliding': {
+      const n = 1 + prng.int(5)
+      return plain({ kind, n, every: 1 + prng.int(n + 1), ...partial(prng) })
+    }
+    case 'global':
+      return plain({ kind })
+    case 'intervals':
+      return plain({ kind, table: randomTable(prng) })
+    case 'around':
+      return plain({ kind, beforeMs: prng.int(6), afterMs: prng.int(6) })
+    case 'slidingByRecord':
+      return plain({ kind, differenceMs: prng.int(7) })
+    case 'calendar':
+      return randomCalendar(prng)
+    default: {
+      const never: never = kind
+      throw new RangeError(`Unknown window ${String(never)}`)
+    }
+  }
+}
+
+function partial(prng: Prng): { readonly partial?: true } {
+  return prng.next() < 0.5 ? { partial: true } : {}
+}
+
+function randomTable(prng: Prng): { readonly name: string; readonly startMs: number; readonly endMs: number }[] {
+  return Array.from({ length: 1 + prng.int(8) }, (_, index) => {
+    const startMs = prng.int(90) - 15
+    return { name: `campaign ${index}`, startMs, endMs: startMs + 1 + prng.int(25) }
+  })
+}
+
+const HOUR_MS = 3_600_000
+
+/** Days and weeks in UTC; test/runtime has the rest of the calendar. */
+function randomCalendar(prng: Prng): RandomShape {
+  const unit = prng.pick(['day', 'week'] as const)
+  const hour = prng.int(24)
+  const weekdays = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday']
+  const weekday = prng.int(7)
+  const lengthMs = (unit === 'day' ? 24 : 7 * 24) * HOUR_MS
+  // 5 January 1970 was a Monday.
+  const firstMs = (unit === 'day' ? 0 : (4 + weekday) * 24) * HOUR_MS + hour * HOUR_MS
+  const windows = (timeMs: number): readonly Bounds[] => {
+    const start = firstMs + Math.floor((timeMs - firstMs) / lengthMs) * lengthMs
+    return [{ start, end: start + lengthMs }]
+  }
+  const anchor = { hour, ...(unit === 'week' ? { weekday: weekdays[weekday] } : {}) }
+  return {
+    shape: { kind: 'calendar', unit, every: 1, timeZone: 'UTC', anchor },
+    oracle: { kind: 'assigned', windows },
+    unitMs: unit === 'day' ? 6 * HOUR_MS : 24 * HOUR_MS,
+  }
+}
+
+// ---- triggers ----
+
+interface TriggerRules {
+  readonly unitMs: number
+  readonly hasClock: boolean
+  readonly isProcessing: boolean
+}
+
+function randomTrigger(prng: Prng, rules: TriggerRules): Trigger | undefined {
+  const roll = prng.next()
+  if (roll < 0.15) return undefined
+  if (roll < 0.35) return randomWatermark(prng, rules)
+  return roll < 0.6 ? randomLeaf(prng, rules) : randomTree(prng, rules, 2)
+}
+
+function randomWatermark(prng: Prng, rules: TriggerRules): Trigger {
+  const side = () => (prng.next() < 0.7 ? randomLeaf(prng, rules, ['onWatermark', 'onEnd']) : randomTree(prng, rules, 1))
+  return {
+    kind: 'onWatermark',
+    ...(prng.next() < 0.6 ? { early: side() } : {}),
+    ...(prng.next() < 0.5 ? { late: side() } : {}),
+    ...(prng.next() < 0.2 ? { purge: true } : {}),
+  }
+}
+
+function randomLeaf(prng: Prng, { unitMs, hasClock, isProcessing }: TriggerRules, without: readonly string[] = []): Trigger {
+  const isThere = (kind: (typeof LEAF_KINDS)[number]) => {
+    if (without.includes(kind)) return false
+    if (kind === 'onProcessingTime' || kind === 'afterProcessingTime') return hasClock
+    return kind !== 'onEventTime' || !isProcessing
+  }
+  const purge = prng.next() < 0.2 ? { purge: true as const } : {}
+  const kind = prng.pick(LEAF_KINDS.filter(isThere))
+  switch (kind) {
+    case 'onCount':
+      return { kind, n: 1 + prng.int(4), ...purge }
+    case 'onProcessingTime':
+      return { kind, everyMs: 1 + prng.int(8), ...purge }
+    case 'afterProcessingTime':
+      return { kind, delayMs: 1 + prng.int(8), ...purge }
+    case 'onEventTime':
+      return { kind, everyMs: (1 + prng.int(6)) * unitMs, ...purge }
+    case 'onRecord':
+      return { kind, when: randomCondition(prng), ...purge }
+    case 'onWatermark':
+    case 'onEnd':
+      return { kind, ...purge }
+    default: {
+      const never: never = kind
+      throw new RangeError(`Unknown trigger ${String(never)}`)
+    }
+  }
+}
+
+function randomTree(prng: Prng, rules: TriggerRules, depth: number): Trigger {
+  const child = () => (depth <= 1 || prng.next() < 0.6 ? randomLeaf(prng, rules) : randomTree(prng, rules, depth - 1))
+  const children = () => Array.from({ length: prng.pick([1, 2, 2, 3]) }, child)
+  const kind = prng.pick(COMBINATORS)
+  switch (kind) {
+    case 'any':
+    case 'all':
+    case 'inOrder':
+      return { kind, of: children() }
+    case 'repeatedly':
+    case 'once':
+      return { kind, of: child() }
+    case 'orFinally':
+      return { kind, of: child(), until: child() }
+    default: {
+      const never: never = kind
+      throw new RangeError(`Unknown trigger ${String(never)}`)
+    }
+  }
+}
+
+/** All kinds in a trigger. */
+export function triggerKinds(trigger: Trigger = { kind: 'onWatermark' }): TriggerKind[] {
+  const of = 'of' in trigger ? (Array.isArray(trigger.of) ? trigger.of : [trigger.of]) : []
+  const sides = trigger.kind === 'onWatermark' ? [trigger.early, trigger.late] : trigger.kind === 'orFinally' ? [trigger.until] : []
+  return [trigger.kind, ...[...of, ...sides].flatMap((inner) => (inner === undefined ? [] : triggerKinds(inner as Trigger)))]
+}
+
+function randomCondition(prng: Prng): Tree {
+  return prng.pick<Tree>([column('go'), call('gt', column('v'), prng.int(8) - 2), call('isNull', column('w'))])
+}
+
+function randomEvictor(prng: Prng, unitMs: number): Evictor {
+  const after = prng.next() < 0.5 ? { after: true as const } : {}
+  return prng.pick<Evictor>([
+    { kind: 'count', n: 1 + prng.int(5), ...after },
+    { kind: 'time', durationMs: (1 + prng.int(8)) * unitMs, ...after },
+    { kind: 'delta', column: 'v', threshold: 1 + prng.int(6), ...after },
+  ])
+}
+
+// ---- aggregates ----
+
+/** Sums of small integers and what is picked or counted: the same to the last bit, whatever is merged with what. */
+const EXACT: readonly Aggregate[] = [
+  { fn: 'count' },
+  { fn: 'count', column: 's' },
+  { fn: 'sum', column: 'v' },
+  { fn: 'sum', column: 'v', compensated: true },
+  { fn: 'min', column: 'v' },
+  { fn: 'max', column: 'w' },
+  { fn: 'mean', column: 'v' },
+  { fn: 'first', column: 'v' },
+  { fn: 'last', column: 'v' },
+  { fn: 'countDistinct', column: 'v' },
+  { fn: 'countDistinct', column: 's' },
+  { fn: 'median', column: 'v' },
+  { fn: 'quantile', column: 'w', q: 0.9 },
+  { fn: 'histogram', column: 'v', bounds: [-1, 0, 3] },
+  { fn: 'topK', column: 's', k: 2 },
+  { fn: 'topK', column: 'v', k: 3 },
+  { fn: 'topK', column: 's', by: 'v', k: 2 },
+  { fn: 'mode', column: 's' },
+  { fn: 'mode', column: 'v' },
+  { fn: 'argMin', column: 's', by: 'v' },
+  { fn: 'argMax', column: 'w', by: 'v' },
+  { fn: 'collect', column: 'v' },
+  { fn: 'collect', column: 's', order: 'arrival' },
+  { fn: 'collect', column: 'v', limit: 3 },
+  { fn: 'concat', column: 's', separator: '+' },
+  { fn: 'concat', column: 's', order: 'arrival', limit: 3 },
+  { fn: 'any', column: 'b' },
+  { fn: 'every', column: 'b' },
+  { fn: 'sumOfProducts', column: 'v', by: 'w' },
+  { fn: 'delta', column: 'v' },
+]
+
+const ROUNDED: readonly Aggregate[] = [
+  { fn: 'variance', column: 'v' },
+  { fn: 'variance', column: 'v', population: true },
+  { fn: 'stddev', column: 'v' },
+  { fn: 'covariance', column: 'v', by: 'w' },
+  { fn: 'correlation', column: 'v', by: 'w' },
+  { fn: 'linearSlope', column: 'v' },
+  { fn: 'timeWeightedMean', column: 'v' },
+  { fn: 'rate', column: 'v' },
+  { fn: 'ewma', column: 'v', halfLifeMs: 3 },
+]
+
+export const ROUNDED_FUNCTIONS: ReadonlySet<string> = new Set(ROUNDED.map(({ fn }) => fn))
+
+/** In retracting mode a last bit decides whether a result has changed: exact ones only. */
+function randomAggregates(prng: Prng, mode: Mode): Record<string, Aggregate> {
+  const all = mode === 'retracting' ? EXACT : [...EXACT, ...ROUNDED]
+  const picked = Array.from({ length: 1 + prng.int(4) }, () => {
+    const spec = prng.pick(all)
+    return prng.next() < 0.15 ? { ...spec, where: randomCondition(prng) } : spec
+  })
+  return Object.fromEntries([{ fn: 'count' } as Aggregate, ...picked].map((spec, index) => [`a${index}`, spec]))
+}
+
+// ---- streams ----
+
+interface StreamRules {
+  readonly keys: readonly string[]
+  readonly unitMs: number
+  readonly hasClock: boolean
+  readonly isProcessing: boolean
+  readonly latenessMs: number
+}
+
+function randomEvents(prng: Prng, { keys, unitMs, hasClock, isProcessing, latenessMs }: StreamRules): PaneEvent[] {
+  const is = (probability: number) => prng.next() < probability
+  const keyCount = prng.pick([1, 1, 2, 3, 8])
+  const recordCount = 1 + prng.int(prng.pick([4, 12, 40, 80]))
+  const disorder = prng.pick([0, 1, 4, 12, 30])
+  const watermarkShare = prng.pick([0.05, 0.3, 0.3, 0.7, 1])
+  const delay = prng.pick([0, 0, 1, Math.floor(disorder / 2), disorder])
+  const stepMax = prng.pick([1, 2, 2, 4, 9])
+  const jumpShare = prng.pick([0, 0, 0.02, 0.1])
+  const hasNulls = is(0.5)
+  const hasSpecials = is(0.15)
+  let now = prng.pick([0, 0, -20, -1_000_000, 40, 1_000_003])
+  let newest = Number.NEGATIVE_INFINITY
+  let clock = prng.pick([0, 0, 7, 1_000_000])
+  const events: PaneEvent[] = []
+  if (hasClock) events.push({ kind: 'processingTime', nowMs: clock * (isProcessing ? unitMs : 1) })
+  for (let id = 0; id < recordCount; id++) {
+    now += prng.int(stepMax + 1)
+    if (is(jumpShare)) now += prng.pick([20, 100, 5_000])
+    const time = is(0.05) ? now - disorder * 3 : now - (is(0.5) ? prng.int(disorder + 1) : 0)
+    newest = Math.max(newest, time)
+    const row = randomRow(prng, { id, timeMs: time * unitMs, keyCount, hasNulls, hasSpecials })
+    events.push({ kind: 'record', timeMs: time * unitMs, key: keys.map((name) => row[name] ?? null), row })
+    if (hasClock && is(0.35)) {
+      clock += is(0.1) ? 50 : 1 + prng.int(4)
+      events.push({ kind: 'processingTime', nowMs: clock * (isProcessing ? unitMs : 1) })
+    }
+    if (is(watermarkShare)) {
+      const lead = is(0.1) ? prng.int(12) : 0
+      const edge = is(0.2) ? latenessMs : 0
+      events.push({ kind: 'watermark', watermarkMs: (newest - delay + lead) * unitMs - 1 + edge })
+    }
+  }
+  if (is(0.85)) events.push({ kind: 'watermark', watermarkMs: Number.POSITIVE_INFINITY })
+  return events
+}
+
+interface RowRules {
+  readonly id: number
+  readonly timeMs: number
+  readonly keyCount: number
+  readonly hasNulls: boolean
+  readonly hasSpecials: boolean
+}
+
+const TEXTS = ['', 'a', 'b', 'b', 'é', '😀', 'zz', 'a longer text than the others']
+
+function randomRow(prng: Prng, { id, timeMs, keyCount, hasNulls, hasSpecials }: RowRules): Row {
+  const is = (probability: number) => prng.next() < probability
+  const orNull = <T>(value: T): T | null => (hasNulls && is(0.15) ? null : value)
+  const number = () => (hasSpecials && is(0.1) ? prng.pick([Number.NaN, Number.POSITIVE_INFINITY, -0]) : prng.int(14) - 4)
+  return {
+    id,
+    t: timeMs,
+    k: orNull(`key ${prng.int(keyCount)}`),
+    j: prng.int(2),
+    v: orNull(number()),
+    w: orNull(prng.int(9)),
+    s: orNull(prng.pick(TEXTS)),
+    b: orNull(is(0.5)),
+    gap: prng.pick([0, 1, 2, 3, 3, 5, 9]),
+    go: orNull(is(0.25)),
+  }
+}
+
+/** The keys of a stream, for those who look at results key by key. */
+export function keysOf({ events }: WindowCase): string[] {
+  return [...new Set(events.flatMap((event) => (event.kind === 'record' ? [keyIdentity(event.key)] : [])))]
+}

@@ -27,6 +27,7 @@ export const WINDOW_KINDS = [
   'calendar',
   'around',
   'slidingByRecord',
+  'stateWindow',
 ] as const
 export type WindowKind = (typeof WINDOW_KINDS)[number]
 
@@ -70,13 +71,13 @@ export function randomWindowCase(prng: Prng, options: CaseOptions = {}): WindowC
   const { shape, oracle, unitMs } = randomShape(prng, kind)
   const isProcessing = options.isJob !== true && canProcess(kind) && prng.next() < 0.2
   const hasClock = options.isJob !== true
-  const trigger = isPlain(kind) ? undefined : randomTrigger(prng, { unitMs, hasClock, isProcessing })
-  const mode: Mode = isCount(kind) ? 'accumulating' : prng.pick(MODES)
   const is = (probability: number) => prng.next() < probability
-  const canCount = !isCount(kind)
+  const mode: Mode = isPlain(kind) ? 'accumulating' : prng.pick(MODES)
+  const rules = { unitMs, hasClock, isProcessing, isGlobal: kind === 'global', canPurge: mode !== 'retracting' }
+  const trigger = isPlain(kind) ? undefined : randomTrigger(prng, rules)
   const evictor = canEvict(kind) && is(0.15) ? randomEvictor(prng, unitMs) : undefined
-  const closing = canCount && is(0.4) ? prng.pick(['ifNonEmpty', 'always'] as const) : undefined
-  const allowedLatenessMs = isProcessing || isCount(kind) || is(0.4) ? 0 : prng.int(prng.pick([2, 6, 30])) * unitMs
+  const closing = canClose(kind) && is(0.4) ? prng.pick(['ifNonEmpty', 'always'] as const) : undefined
+  const allowedLatenessMs = isProcessing || isPlain(kind) || kind === 'global' || is(0.4) ? 0 : prng.int(prng.pick([2, 6, 30])) * unitMs
   const plan: PanePlan = {
     window: oracle,
     time: isProcessing ? 'processing' : 'event',
@@ -84,7 +85,7 @@ export function randomWindowCase(prng: Prng, options: CaseOptions = {}): WindowC
     accumulation: mode,
     ...(mode === 'retracting' && is(0.3) ? { emitUnchanged: true } : {}),
     ...(closing === undefined ? {} : { closing }),
-    ...(canCount && is(0.15) ? { emptyPanes: true } : {}),
+    ...(!isPlain(kind) && is(0.15) ? { emptyPanes: true } : {}),
     ...(evictor === undefined ? {} : { evictor }),
     allowedLatenessMs,
     aggregates: randomAggregates(prng, mode),
@@ -99,17 +100,37 @@ export function isCount(kind: WindowKind): boolean {
   return kind === 'countTumbling' || kind === 'countSliding'
 }
 
-/** Windows that fire in one way only. */
+/** Windows that fire in one way only, once, and are never late. */
 export function isPlain(kind: WindowKind): boolean {
-  return isCount(kind) || kind === 'sessionMaxLength'
+  return isCount(kind) || kind === 'sessionMaxLength' || kind === 'stateWindow'
 }
 
 function canProcess(kind: WindowKind): boolean {
-  return kind !== 'around' && kind !== 'slidingByRecord'
+  return ['tumbling', 'sliding', 'cumulate', 'session', 'sessionByRecord', 'sessionMaxLength', 'global'].includes(kind)
 }
 
 function canEvict(kind: WindowKind): boolean {
-  return !isCount(kind) && kind !== 'around' && kind !== 'slidingByRecord' && kind !== 'sessionMaxLength'
+  return !isPlain(kind) && kind !== 'around' && kind !== 'slidingByRecord'
+}
+
+function canClose(kind: WindowKind): boolean {
+  return !isPlain(kind) && kind !== 'global'
+}
+
+/** Whether a trigger that has its turn keeps it for ever. */
+function keepsItsTurn(trigger: Trigger): boolean {
+  switch (trigger.kind) {
+    case 'repeatedly':
+    case 'onEventTime':
+    case 'onProcessingTime':
+      return true
+    case 'onWatermark':
+      return trigger.late !== undefined
+    case 'inOrder':
+      return keepsItsTurn(trigger.of.at(-1)!)
+    default:
+      return false
+  }
 }
 
 // ---- windows ----
@@ -161,6 +182,10 @@ function randomShape(prng: Prng, kind: WindowKind): RandomShape {
       return plain({ kind, differenceMs: prng.int(7) })
     case 'calendar':
       return randomCalendar(prng)
+    case 'stateWindow': {
+      const limit = prng.next() < 0.5 ? { maxLengthMs: 1 + prng.int(20) } : {}
+      return plain({ kind, open: randomCondition(prng), close: prng.pick([column('b'), randomCondition(prng)]), ...limit })
+    }
     default: {
       const never: never = kind
       throw new RangeError(`Unknown window ${String(never)}`)
@@ -208,32 +233,37 @@ interface TriggerRules {
   readonly unitMs: number
   readonly hasClock: boolean
   readonly isProcessing: boolean
+  readonly isGlobal: boolean
+  readonly canPurge: boolean
 }
 
 function randomTrigger(prng: Prng, rules: TriggerRules): Trigger | undefined {
   const roll = prng.next()
-  if (roll < 0.15) return undefined
-  if (roll < 0.35) return randomWatermark(prng, rules)
-  return roll < 0.6 ? randomLeaf(prng, rules) : randomTree(prng, rules, 2)
+  if (roll < 0.12) return undefined
+  if (roll < 0.32) return randomWatermark(prng, rules)
+  return roll < 0.55 ? randomLeaf(prng, rules) : randomTree(prng, rules, 2)
 }
 
 function randomWatermark(prng: Prng, rules: TriggerRules): Trigger {
-  const side = () => (prng.next() < 0.7 ? randomLeaf(prng, rules, ['onWatermark', 'onEnd']) : randomTree(prng, rules, 1))
+  const side = (without: readonly string[]) => (prng.next() < 0.7 ? randomLeaf(prng, rules, without) : randomTree(prng, rules, 1, without))
+  const canBeLate = !rules.isProcessing && !rules.isGlobal
   return {
     kind: 'onWatermark',
-    ...(prng.next() < 0.6 ? { early: side() } : {}),
-    ...(prng.next() < 0.5 ? { late: side() } : {}),
-    ...(prng.next() < 0.2 ? { purge: true } : {}),
+    ...(prng.next() < 0.6 ? { early: side(['onWatermark']) } : {}),
+    ...(canBeLate && prng.next() < 0.5 ? { late: side(['onWatermark', 'onEventTime']) } : {}),
+    ...(rules.canPurge && prng.next() < 0.2 ? { purge: true } : {}),
   }
 }
 
-function randomLeaf(prng: Prng, { unitMs, hasClock, isProcessing }: TriggerRules, without: readonly string[] = []): Trigger {
+function randomLeaf(prng: Prng, rules: TriggerRules, without: readonly string[] = []): Trigger {
+  const { unitMs, hasClock, isProcessing, isGlobal, canPurge } = rules
   const isThere = (kind: (typeof LEAF_KINDS)[number]) => {
     if (without.includes(kind)) return false
     if (kind === 'onProcessingTime' || kind === 'afterProcessingTime') return hasClock
+    if (kind === 'onEnd') return isGlobal
     return kind !== 'onEventTime' || !isProcessing
   }
-  const purge = prng.next() < 0.2 ? { purge: true as const } : {}
+  const purge = canPurge && prng.next() < 0.2 ? { purge: true as const } : {}
   const kind = prng.pick(LEAF_KINDS.filter(isThere))
   switch (kind) {
     case 'onCount':
@@ -256,15 +286,23 @@ function randomLeaf(prng: Prng, { unitMs, hasClock, isProcessing }: TriggerRules
   }
 }
 
-function randomTree(prng: Prng, rules: TriggerRules, depth: number): Trigger {
-  const child = () => (depth <= 1 || prng.next() < 0.6 ? randomLeaf(prng, rules) : randomTree(prng, rules, depth - 1))
+function randomTree(prng: Prng, rules: TriggerRules, depth: number, without: readonly string[] = []): Trigger {
+  const child = (): Trigger =>
+    depth <= 1 || prng.next() < 0.6 ? randomLeaf(prng, rules, without) : randomTree(prng, rules, depth - 1, without)
   const children = () => Array.from({ length: prng.pick([1, 2, 2, 3]) }, child)
+  const passing = (): Trigger => {
+    for (;;) {
+      const found = child()
+      if (!keepsItsTurn(found)) return found
+    }
+  }
   const kind = prng.pick(COMBINATORS)
   switch (kind) {
     case 'any':
     case 'all':
-    case 'inOrder':
       return { kind, of: children() }
+    case 'inOrder':
+      return { kind, of: [...Array.from({ length: prng.pick([0, 1, 1, 2]) }, passing), child()] }
     case 'repeatedly':
     case 'once':
       return { kind, of: child() }

@@ -225,7 +225,10 @@ function largest(
   const isBehind = (by: Cell) => (Number.isNaN(by) ? 1 : 0)
   return records
     .map((record) => ({ value: cell(record), by: other(record) }))
-    .sort((a, b) => isBehind(a.by) - isBehind(b.by) || (rank(a.by) === rank(b.by) ? 0 : rank(b.by) - rank(a.by)) || compareCells(a.value, b.value))
+    .sort(
+      (a, b) =>
+        isBehind(a.by) - isBehind(b.by) || (rank(a.by) === rank(b.by) ? 0 : rank(b.by) - rank(a.by)) || compareCells(a.value, b.value),
+    )
 }
 
 /** The earliest of those with the smallest or largest second column; NaN only if there is nothing else. */

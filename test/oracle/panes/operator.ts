@@ -61,6 +61,8 @@ export class WindowOracle {
   readonly #latenessMs: number
   readonly #countWindows: CountWindows | null
   #windows: Window[] = []
+  /** Records of state windows that the watermark has not passed. */
+  #waiting: { readonly event: RecordEvent; readonly held: Held }[] = []
   /** Accepted records of each key, for windows that are made around records. */
   readonly #accepted = new Map<string, Held[]>()
   #watermarkMs = Number.NEGATIVE_INFINITY
@@ -68,6 +70,7 @@ export class WindowOracle {
   #arrivals = 0
   #born = 0
   #advances = 0
+  #isAdvancing = false
 
   constructor(plan: PanePlan) {
     this.#plan = plan
@@ -163,7 +166,7 @@ export class WindowOracle {
       hasOnTimePane: false,
       isClosed: false,
       eventTimeDone: this.#watermarkMs,
-      processingTimeDone: this.#nowMs,
+      processingTimeDone: this.#isProcessing ? this.#clock() : this.#nowMs,
       isSealed: false,
     }
     this.#windows.push(window)
@@ -257,29 +260,61 @@ export class WindowOracle {
 
   // ---- windows from one condition to another ----
 
-  /** Records come in order of event time. */
+  /** Records wait until the watermark has passed them, so that they come in order of event time. */
   #stateRecord(event: RecordEvent, held: Held): void {
-    const { window } = this.#plan
-    if (window.kind !== 'stateWindow') throw new RangeError('Only state windows open and close')
-    const keyId = keyIdentity(event.key)
-    const running = this.#windows.find((each) => each.keyId === keyId && each.end === Number.POSITIVE_INFINITY)
-    if (running === undefined && !holds(window.open, event.row)) {
+    if (held.timeMs <= this.#watermarkMs) this.late.push(event)
+    else this.#waiting.push({ event, held })
+  }
+
+  #stateRecords(watermarkMs: number): void {
+    const isDue = ({ held }: { readonly held: Held }) => held.timeMs <= watermarkMs
+    const due = this.#waiting.filter(isDue).sort((a, b) => a.held.timeMs - b.held.timeMs || a.held.arrival - b.held.arrival)
+    this.#waiting = this.#waiting.filter((each) => !isDue(each))
+    for (const { event, held } of due) this.#stateStep(event.key, held)
+  }
+
+  #stateStep(key: readonly Cell[], held: Held): void {
+    const { window: shape } = this.#plan
+    if (shape.kind !== 'stateWindow') throw new RangeError('Only state windows open and close')
+    const keyId = keyIdentity(key)
+    const running = this.#windows.find((each) => each.keyId === keyId)
+    if (running !== undefined && held.timeMs >= running.start + (shape.maxLengthMs ?? Number.POSITIVE_INFINITY)) {
+      this.#stateEnd(running, shape.maxLengthMs)
+      this.#stateStep(key, held)
+      return
+    }
+    if (running === undefined && !holds(shape.open, held.row)) {
       this.outsideCount++
       return
     }
-    const session = running ?? this.#open(event.key, { start: held.timeMs, end: Number.POSITIVE_INFINITY })
-    if (!holds(window.close, event.row)) {
-      this.#add(session, [held])
-      return
-    }
-    Object.assign(session, { end: held.timeMs + 1 })
-    this.#add(session, [held])
+    const window = running ?? this.#open(key, { start: held.timeMs, end: Number.POSITIVE_INFINITY })
+    window.contents = [...window.contents, held]
+    if (holds(shape.close, held.row)) this.#stateEnd(window, shape.maxLengthMs)
+  }
+
+  /** Ends behind its last record, or at its greatest length. */
+  #stateEnd(window: Window, maxLengthMs = Number.POSITIVE_INFINITY): void {
+    const last = Math.max(...window.contents.map(({ timeMs }) => timeMs))
+    this.rows.push({
+      key: window.key,
+      windowStart: window.start,
+      windowEnd: Math.min(last + 1, window.start + maxLengthMs),
+      index: 0,
+      timing: 'onTime',
+      change: '+I',
+      isLast: true,
+      values: resultsOf(this.#plan.aggregates, window.contents),
+      records: window.contents,
+    })
+    this.#remove(window)
   }
 
   // ---- time ----
 
   #advanceWatermark(watermarkMs: number): void {
     if (watermarkMs <= this.#watermarkMs) return
+    const { window } = this.#plan
+    if (window.kind === 'stateWindow') this.#stateRecords(watermarkMs)
     this.#watermarkMs = watermarkMs
     this.#advances++
     this.#fireDue('event')
@@ -300,6 +335,7 @@ export class WindowOracle {
   #fireDue(clock: 'event' | 'processing'): void {
     const now = clock === 'event' ? this.#watermarkMs : this.#nowMs
     const done = clock === 'event' ? 'eventTimeDone' : 'processingTimeDone'
+    this.#isAdvancing = clock === 'processing' || now === Number.POSITIVE_INFINITY
     for (;;) {
       const next = this.#windows
         .flatMap((window) => this.#dues(window, clock).map((due) => ({ window, due })))
@@ -310,14 +346,21 @@ export class WindowOracle {
       this.#due(next.window, next.due, clock)
     }
     for (const window of this.#windows) window[done] = now
+    this.#isAdvancing = false
   }
 
   #dues(window: Window, clock: 'event' | 'processing'): number[] {
+    if (this.#plan.window.kind === 'stateWindow') return clock === 'event' ? [this.#lastMs(window)] : []
     const dues = window.isClosed ? [] : duesOf(this.#root, window.trigger, clock)
     return clock === (this.#isProcessing ? 'processing' : 'event') ? [...dues, this.#lastMs(window), this.#cleanupMs(window)] : dues
   }
 
   #due(window: Window, due: number, clock: 'event' | 'processing'): void {
+    const { window: shape } = this.#plan
+    if (shape.kind === 'stateWindow') {
+      this.#stateEnd(window, shape.maxLengthMs)
+      return
+    }
     const isOwnClock = clock === (this.#isProcessing ? 'processing' : 'event')
     const subject = isOwnClock && due >= this.#lastMs(window) ? this.#cut(window) : window
     if (this.#clock() >= this.#lastMs(subject)) subject.endedIn ??= this.#advances
@@ -423,8 +466,10 @@ export class WindowOracle {
     this.#windows = this.#windows.filter((each) => each !== window)
   }
 
+  /** Up to when time is over. While the host's clock stands, records still come for the millisecond it shows. */
   #clock(): number {
-    return this.#isProcessing ? this.#nowMs : this.#watermarkMs
+    if (!this.#isProcessing) return this.#watermarkMs
+    return this.#isAdvancing ? this.#nowMs : this.#nowMs - 1
   }
 
   /** When a window is over: the last millisecond that is in it. */

@@ -46,7 +46,7 @@ function childrenOf(trigger: Trigger): readonly Trigger[] {
   switch (trigger.kind) {
     case 'onWatermark':
       if (trigger.early === undefined && trigger.late === undefined) return []
-      return [trigger.early ?? NEVER, trigger.late ?? { kind: 'onCount', n: 1, ...(trigger.purge ? { purge: true } : {}) }]
+      return [trigger.early ?? NEVER, trigger.late ?? NEVER]
     case 'any':
     case 'all':
     case 'inOrder':
@@ -219,13 +219,12 @@ export function onFire(trigger: Trigger, state: TriggerState, moment: Moment, fi
       fire(0)
       state.finished = true
       return
-    case 'orFinally':
-      if (asks(1)) {
-        fire(1)
-        clear(state.children[0]!)
-      } else fire(0)
+    case 'orFinally': {
+      const ready = [0, 1].filter(asks)
+      ready.forEach(fire)
       state.finished = state.children.some(({ finished }) => finished)
       return
+    }
     default: {
       const never: never = trigger
       throw new RangeError(`Unknown trigger ${JSON.stringify(never)}`)
@@ -257,72 +256,53 @@ function fireWatermark(trigger: Trigger & { readonly kind: 'onWatermark' }, stat
   clear(earlyState)
   earlyState.finished = true
   reset(lateState)
+  if (trigger.late === undefined) state.finished = true
 }
 
-/** The state of the window that several have become. */
+/**
+ * The state of the window that several have become: counts add up, the earliest moment stands, and what any of them still waits for is
+ * waited for. A window that has grown beyond the clock waits for its end again.
+ */
 export function merged(trigger: Trigger, states: readonly TriggerState[], moment: Moment): TriggerState {
-  const children = childrenOf(trigger)
-  const state = fresh(trigger)
-  const ofChild = (index: number) =>
-    merged(
-      children[index]!,
-      states.map((each) => each.children[index]!),
-      moment,
-    )
+  const state = joined(trigger, states)
+  if (!moment.isEndReached) revive(trigger, state)
+  return state
+}
+
+function joined(trigger: Trigger, states: readonly TriggerState[]): TriggerState {
   const dues = states.map(({ due }) => due).filter((due) => due !== null)
-  switch (trigger.kind) {
-    case 'onCount':
-    case 'onRecord':
-    case 'afterProcessingTime':
-    case 'onProcessingTime':
-    case 'onEventTime':
-    case 'onEnd':
-      state.finished = states.some(({ finished }) => finished)
-      if (state.finished) return state
-      state.count = states.reduce((sum, { count }) => sum + count, 0)
-      state.seen = states.some(({ seen }) => seen)
-      state.due = dues.length === 0 ? null : Math.min(...dues)
-      return state
-    case 'onWatermark':
-      if (children.length === 0) {
-        // What any of them still had to say has not been said.
-        state.finished = states.every(({ finished }) => finished) && moment.isEndReached
-        return state
-      }
-      state.children[0] = ofChild(0)
-      state.children[0].finished = states.every((each) => each.children[0]!.finished) && moment.isEndReached
-      if (state.children[0].finished) state.children[1] = ofChild(1)
-      return state
-    case 'inOrder': {
-      let areFinished = true
-      children.forEach((child, index) => {
-        state.children[index] = areFinished ? ofChild(index) : fresh(child)
-        areFinished &&= state.children[index].finished
-      })
-      state.finished = areFinished
-      return state
-    }
-    case 'any':
-    case 'orFinally':
-      state.children = children.map((_, index) => ofChild(index))
-      state.finished = state.children.some(({ finished }) => finished)
-      return state
-    case 'all':
-      state.children = children.map((_, index) => ofChild(index))
-      state.finished = state.children.every(({ finished }) => finished)
-      return state
-    case 'repeatedly':
-      state.children = [ofChild(0)]
-      return state
-    case 'once':
-      state.children = [ofChild(0)]
-      state.finished = states.some(({ finished }) => finished)
-      return state
-    default: {
-      const never: never = trigger
-      throw new RangeError(`Unknown trigger ${JSON.stringify(never)}`)
-    }
+  const children = childrenOf(trigger).map((child, index) =>
+    joined(
+      child,
+      states.map((each) => each.children[index]!),
+    ),
+  )
+  if (trigger.kind === 'inOrder') {
+    // Behind a step that is open again the later ones have not begun.
+    const present = children.findIndex(({ finished }) => !finished)
+    children.forEach((child, index) => {
+      if (present >= 0 && index > present) reset(child)
+    })
   }
+  return {
+    finished: states.every(({ finished }) => finished),
+    count: states.reduce((sum, { count }) => sum + count, 0),
+    due: dues.length === 0 ? null : Math.min(...dues),
+    seen: states.some(({ seen }) => seen),
+    children,
+  }
+}
+
+/** Whether the end of the window is waited for in it again. */
+function revive(trigger: Trigger, state: TriggerState): boolean {
+  const children = childrenOf(trigger)
+  const hasEnd = children.map((child, index) => revive(child, state.children[index]!)).includes(true)
+  if (trigger.kind === 'onWatermark' && children.length > 0) {
+    reset(state.children[1]!)
+    state.children[0]!.finished = false
+  }
+  if (hasEnd || trigger.kind === 'onWatermark') state.finished = false
+  return hasEnd || trigger.kind === 'onWatermark'
 }
 
 /** When the leaves of one clock want to be asked. */

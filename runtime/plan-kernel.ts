@@ -11,6 +11,11 @@ import type { AggregateFunction, WindowSpec } from './plan-spec.ts'
 
 const SLICED: ReadonlySet<AggregateFunction> = new Set(['count', 'sum', 'min', 'max', 'mean', 'variance', 'stddev', 'first', 'last'])
 
+/** Whether a window needs more than the slice kernel and the columns of its input. */
+export function isExtended(spec: WindowSpec): boolean {
+  return !usesSliceKernel(spec) || Object.values(spec.aggregates).some(({ where }) => where !== undefined)
+}
+
 /** Whether the slice kernel runs an operator: aligned windows over event time that fire at their end, and simple aggregates. */
 export function usesSliceKernel(spec: WindowSpec): boolean {
   const { window, trigger } = spec

@@ -19,6 +19,7 @@ import { ConfigError } from './errors.ts'
 import type { Host } from './host/host.ts'
 import type { StepOrder } from './host/inline-host.ts'
 import type { Job, SinkNames, SourceNames } from './pipeline.ts'
+import { isExtended } from './plan-kernel.ts'
 import { kernelModule } from './platform/kernel-module.ts'
 import type { Sink } from './sink/sink.ts'
 import type { Source } from './source/source.ts'
@@ -136,14 +137,16 @@ export async function start<J extends Job>(job: J, given: StartOptions<J>): Prom
   }
 }
 
-/** Filter and map, with the evaluator of expressions, are loaded for plans that have them. */
+/** Filter and map, with the evaluator of expressions, and windows beyond the simple ones are loaded for plans that have them. */
 async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
   const hasTransforms = job.plan.operators.some((spec) => spec.op === 'filter' || spec.op === 'map')
+  const hasExtended = job.plan.operators.some((spec) => spec.op === 'window' && isExtended(spec))
   return new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {
     batchRows: settings.batchRows,
     slotCount: settings.ringSlots,
     memoryBytesMax: settings.memoryBytesMax,
     transforms: hasTransforms ? await import('./coordinator/transform-stage.ts') : null,
+    panes: hasExtended ? await import('./panes/pane-parts.ts') : null,
   })
 }
 
@@ -183,11 +186,11 @@ async function makeHost(options: StartOptions, clock: Clock): Promise<Host> {
   // Each host is loaded when it is used: a page that shares nothing does not download Comlink.
   if (isShared) {
     const { WorkerHost } = await import('./host/worker-host.ts')
-    return new WorkerHost({ module: await kernelModule(true), clock, spawn: () => platform.spawn() })
+    return new WorkerHost({ load: (kind) => kernelModule(true, kind), clock, spawn: () => platform.spawn() })
   }
   const { InlineHost } = await import('./host/inline-host.ts')
   return new InlineHost({
-    module: await kernelModule(false),
+    load: (kind) => kernelModule(false, kind),
     clock,
     ...(options.scheduler === undefined ? {} : { order: options.scheduler }),
   })

@@ -2,7 +2,7 @@
  * Rows to CSV by RFC 4180, with a header and `\n` at the end of each line.
  *
  * Before: file-writer. After: the file. csvFile reads it back: null is an empty field, the empty text is `""`, NaN and the
- * infinities stand as `NaN`, `Infinity`, `-Infinity`, timestamps as integer milliseconds.
+ * infinities stand as `NaN`, `Infinity`, `-Infinity`, timestamps as integer milliseconds, lists and objects as JSON text.
  *
  * Invariant: a line is never blank, so reading it back gives a row; a lone null is written as `""` for that.
  */
@@ -10,7 +10,7 @@
 import type { RecordBatch } from '../../runtime/record-batch.ts'
 import type { Schema } from '../../runtime/schema.ts'
 import type { ByteWriter } from './byte-writer.ts'
-import { PANE_INDEX, PANE_TIMING, type RowEncoder, refusePaneClash, timingName } from './row-encoder.ts'
+import { PANE_COLUMNS, paneCells, type RowEncoder, refusePaneClash } from './row-encoder.ts'
 
 const NEWLINE = 0x0a
 const QUOTE = 0x22
@@ -38,7 +38,7 @@ export class CsvEncoder implements RowEncoder {
 
   header(writer: ByteWriter): void {
     const names = this.#schema.columns.map(({ name }) => name)
-    if (this.#options.hasPanes) names.push(PANE_INDEX, PANE_TIMING)
+    if (this.#options.hasPanes) names.push(...PANE_COLUMNS)
     names.forEach((name, index) => {
       if (index > 0) writer.byte(this.#delimiter)
       this.#text(writer, name)
@@ -54,7 +54,7 @@ export class CsvEncoder implements RowEncoder {
         const column = columns[index]!
         if (column.validity !== null && column.validity[row] === 0) {
           if (this.#isLone) writer.ascii('""')
-        } else if (column.type === 'utf8') {
+        } else if (column.type === 'utf8' || column.type === 'json') {
           this.#text(writer, column.dictionary!.stringAt(column.values[row]!))
         } else if (column.type === 'bool') {
           writer.ascii(column.values[row] === 0 ? 'false' : 'true')
@@ -69,11 +69,11 @@ export class CsvEncoder implements RowEncoder {
   }
 
   #panes(writer: ByteWriter, batch: RecordBatch, row: number): void {
-    const { panes } = batch
-    writer.byte(this.#delimiter)
-    if (panes !== null) writer.number(panes.index[row]!)
-    writer.byte(this.#delimiter)
-    if (panes !== null) writer.ascii(timingName(panes, row))
+    const cells = batch.panes === null ? PANE_COLUMNS.map(() => '') : paneCells(batch.panes, row)
+    for (const cell of cells) {
+      writer.byte(this.#delimiter)
+      writer.ascii(String(cell))
+    }
   }
 
   #text(writer: ByteWriter, value: string): void {

@@ -18,7 +18,10 @@ import type { EncoderFactory, RowEncoder } from './row-encoder.ts'
 
 /** Settings of writing that both formats have. */
 export interface WriteOptions {
-  /** Adds the columns `paneIndex` and `paneTiming` (early, onTime, late) behind the others. Default: false. */
+  /**
+   * Adds, behind the others, the columns `paneIndex`, `paneTiming` (early, onTime, late), `paneChange` (+I new, -U taken back and +U
+   * in its place, -D taken back) and `paneIsLast` (nothing follows for this window). Default: false.
+   */
   readonly pane?: boolean
   /** @internal Bytes that are gathered before they are written. */
   readonly flushBytes?: number

@@ -3,6 +3,7 @@
  *
  * Before: file-writer. After: the file. Numbers have their shortest exact form; timestamps are integer milliseconds. JSON has no
  * NaN and no infinities: they are the strings `"NaN"`, `"Infinity"`, `"-Infinity"`, which ndjsonFile reads back into f64 columns.
+ * Columns of lists and objects stand as they are.
  *
  * Invariant: a line holds no raw control character, so a newline always ends a row.
  */
@@ -10,7 +11,7 @@
 import type { RecordBatch } from '../../runtime/record-batch.ts'
 import type { Schema } from '../../runtime/schema.ts'
 import type { ByteWriter } from './byte-writer.ts'
-import { PANE_INDEX, PANE_TIMING, type RowEncoder, refusePaneClash, timingName } from './row-encoder.ts'
+import { PANE_COLUMNS, paneCells, type RowEncoder, refusePaneClash } from './row-encoder.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -41,6 +42,8 @@ export class NdjsonEncoder implements RowEncoder {
           writer.ascii('null')
         } else if (column.type === 'utf8') {
           writeString(writer, column.dictionary!.stringAt(column.values[row]!))
+        } else if (column.type === 'json') {
+          writer.utf8(column.dictionary!.stringAt(column.values[row]!))
         } else if (column.type === 'bool') {
           writer.ascii(column.values[row] === 0 ? 'false' : 'true')
         } else {
@@ -56,11 +59,9 @@ export class NdjsonEncoder implements RowEncoder {
   }
 
   #panes(writer: ByteWriter, batch: RecordBatch, row: number): void {
-    const { panes } = batch
-    const index = panes === null ? 'null' : String(panes.index[row])
-    const timing = panes === null ? 'null' : `"${timingName(panes, row)}"`
-    const comma = batch.columns.length === 0 ? '' : ','
-    writer.ascii(`${comma}"${PANE_INDEX}":${index},"${PANE_TIMING}":${timing}`)
+    const cells = batch.panes === null ? PANE_COLUMNS.map(() => null) : paneCells(batch.panes, row)
+    const text = cells.map((cell, index) => `"${PANE_COLUMNS[index]}":${JSON.stringify(cell)}`).join()
+    writer.ascii(batch.columns.length === 0 ? text : `,${text}`)
   }
 }
 

@@ -21,19 +21,22 @@ export interface RowEncoder {
 /** Makes the encoder of a sink once its schema is known. @throws ConfigError */
 export type EncoderFactory = (schema: Schema) => RowEncoder
 
-export const PANE_INDEX = 'paneIndex'
-export const PANE_TIMING = 'paneTiming'
+/** Columns that the option `pane` adds, in this order. */
+export const PANE_COLUMNS = ['paneIndex', 'paneTiming', 'paneChange', 'paneIsLast'] as const
 /** Names of the timings, by their numbers in the kernel's layout: PANE_EARLY, PANE_ON_TIME, PANE_LATE. */
 const TIMINGS = ['early', 'onTime', 'late'] as const
+/** Of the changes: CHANGE_INSERT, CHANGE_UPDATE_BEFORE, CHANGE_UPDATE_AFTER, CHANGE_DELETE. */
+const CHANGES = ['+I', '-U', '+U', '-D'] as const
 
-export function timingName(panes: PaneColumns, row: number): string {
-  return TIMINGS[panes.timing[row]!] ?? 'onTime'
+/** What the pane columns of a row say, in the order of {@link PANE_COLUMNS}. */
+export function paneCells({ index, timing, change, isLast }: PaneColumns, row: number): readonly [number, string, string, boolean] {
+  return [index[row]!, TIMINGS[timing[row]!] ?? 'onTime', CHANGES[change[row]!] ?? '+I', isLast[row] !== 0]
 }
 
 /** @throws ConfigError `COLUMN_DUPLICATE` when the schema already has a pane column. */
 export function refusePaneClash(schema: Schema): void {
   for (const { name } of schema.columns) {
-    if (name !== PANE_INDEX && name !== PANE_TIMING) continue
+    if (!(PANE_COLUMNS as readonly string[]).includes(name)) continue
     throw new ConfigError(
       'COLUMN_DUPLICATE',
       `Cannot add the column ${name}: the result has one of that name; rename it, or leave out the option pane`,

@@ -85,7 +85,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
   }
   const subtasks = await host.start(start)
   const exchanges = new Map(
-    graph.windows.map(({ spec, layout }, index) => [spec.uid, new Exchange(layout, subtasks[index]!, keyGroupCount, epoch)]),
+    graph.windows.map(({ spec, layout }, index) => [spec.uid, new Exchange(layout, subtasks[index]!, keyGroupCount, epoch, clock)]),
   )
   const leaves = { exchange: (uid: string) => exchanges.get(uid)!, sink: (name: string) => ports.get(name)! }
 
@@ -129,7 +129,8 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     const exchange = exchanges.get(uid)!
     const outlet = new Outlet({
       layout: node.layout,
-      resultSchema: node.resultSchema,
+      resultSchema: node.kernelSchema,
+      newCells: graph.cellsOf(node),
       streamSchema: node.streamSchema,
       lateDictionary: (generation) => exchange.dictionary(generation),
       epoch,

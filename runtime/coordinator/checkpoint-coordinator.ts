@@ -198,7 +198,7 @@ export class CheckpointCoordinator {
         for (const [at, chunk] of part.chunks.entries()) chunks.set(hashes[at]!, chunk)
         subtasks.push({ chunks: refs })
         for (const [name, value] of Object.entries(part.counters)) {
-          if (name === 'recordsIn' || name === 'lateDropped' || name === 'lateUpdates' || name === 'results' || name === 'outside') {
+          if (isTotal(name)) {
             counters[`${uid}.${name}`] = (counters[`${uid}.${name}`] ?? 0) + value
           }
         }
@@ -224,4 +224,9 @@ export class CheckpointCoordinator {
     }
     return { manifest, chunks }
   }
+}
+
+/** Counters that go on across restarts; the others are of the moment. */
+function isTotal(name: string): boolean {
+  return ['recordsIn', 'lateDropped', 'lateUpdates', 'results', 'outside', 'closed'].includes(name)
 }

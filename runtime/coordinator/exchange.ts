@@ -9,6 +9,7 @@
  */
 
 import * as L from '../../kernel/layout.ts'
+import type { Clock } from '../clock.ts'
 import type { Dictionary } from '../dictionary.ts'
 import { RecordError } from '../errors.ts'
 import type { RecordBatch } from '../record-batch.ts'
@@ -26,7 +27,7 @@ export interface ExchangeTarget {
 interface Lane {
   readonly writer: SlotWriter
   readonly target: ExchangeTarget
-  readonly selection: Uint32Array
+  selection: Uint32Array
   /** Codes whose entries this subtask has, of the current dictionary. */
   sent: Uint8Array
   entries: number[]
@@ -39,8 +40,19 @@ interface Lane {
 
 type Control =
   | { readonly kind: 'watermark'; readonly watermarkMs: number }
+  | { readonly kind: 'clock'; readonly clockMs: number }
   | { readonly kind: 'barrier'; readonly checkpointId: number }
   | { readonly kind: 'end' }
+
+/** Rows to be written, and whether they are the last of what was offered. */
+export interface Piece {
+  readonly batch: RecordBatch
+  readonly times: Float64Array
+  readonly isLast: boolean
+}
+
+/** How often the kernels of windows that go by the clock are told it, whether rows come or not. */
+export const CLOCK_MS = 50
 
 export class Exchange {
   readonly layout: SubtaskLayout
@@ -59,16 +71,22 @@ export class Exchange {
   #controls: Control[] = []
   /** Lanes that have not yet been given the first control. */
   #controlLane = 0
-  /** Rows written to all rings. */
-  recordCount = 0
+  /** Gives the next piece of what was offered; null: there is none. */
+  #next: (() => Piece) | null = null
+  /** Of windows that go by the host's clock. */
+  readonly #clock: Clock | null
+  /** The clock of the rows being written: it never goes back, whatever the wall clock does. */
+  #clockMs = Number.NaN
+  #nextClockMs = Number.NEGATIVE_INFINITY
   /** Whether no rows follow the newest mark; always with one subtask. The outlet puts subtasks in turn between two marks. */
   isBehindMark = true
 
-  constructor(layout: SubtaskLayout, targets: readonly ExchangeTarget[], keyGroupCount: number, epoch: number) {
+  constructor(layout: SubtaskLayout, targets: readonly ExchangeTarget[], keyGroupCount: number, epoch: number, clock: Clock) {
     this.layout = layout
+    this.#clock = layout.usesClock ? clock : null
     const keyColumns = layout.keys.map((index) => layout.columns[index]!)
     this.#isStringKey = layout.keyGroupOffset < 0 && keyColumns.length === 1
-    this.#codeColumns = layout.keys.filter((index) => layout.columns[index]!.form === 'code')
+    this.#codeColumns = layout.columns.flatMap(({ hasEntries, form }, index) => (hasEntries && form === 'code' ? [index] : []))
     this.#dictionaryColumn = layout.columns.find(({ form }) => form === 'code')?.source ?? -1
     this.#router = new KeyRouter(
       keyColumns.map((column) => column.source),
@@ -101,15 +119,37 @@ export class Exchange {
   }
 
   /**
-   * Takes a chunk of at most `batchRowsMax` rows. Call {@link flush} until it answers true before anything else is offered.
+   * Takes a chunk. Call {@link flush} until it answers true before anything else is offered.
    *
    * @param times - Event time of each row, integer milliseconds.
    */
   offer(batch: RecordBatch, times: Float64Array): void {
     if (batch.rowCount === 0) return
+    this.#stamp()
+    this.#take(batch, times)
+  }
+
+  /** Takes rows piece by piece: the next one is asked for, by {@link flush}, when the one before is written. */
+  offerPieces(next: () => Piece): void {
+    this.#stamp()
+    this.#next = next
+    this.#takeNext()
+  }
+
+  #stamp(): void {
+    if (this.#clock !== null) this.#clockMs = later(this.#clockMs, this.#clock.now())
+  }
+
+  #takeNext(): void {
+    const { batch, times, isLast } = this.#next!()
+    if (isLast) this.#next = null
+    this.#take(batch, times)
+  }
+
+  #take(batch: RecordBatch, times: Float64Array): void {
     this.#batch = batch
     this.#times = times
-    this.recordCount += batch.rowCount
+    if (batch.rowCount === 0) return
     this.isBehindMark = this.#lanes.length === 1
     if (this.#dictionaryColumn >= 0) {
       const dictionary = batch.columns[this.#dictionaryColumn]!.dictionary as Dictionary
@@ -131,6 +171,20 @@ export class Exchange {
     if (!this.isBehindMark) this.watermark(watermarkMs)
   }
 
+  /**
+   * Tells the kernels the clock, if they go by it and it is time. That is a mark on every ring.
+   *
+   * @returns whether there is something to flush.
+   */
+  tick(): boolean {
+    if (this.#clock === null || this.#clock.monotonic() < this.#nextClockMs) return false
+    this.#nextClockMs = this.#clock.monotonic() + CLOCK_MS
+    this.#stamp()
+    this.isBehindMark = true
+    this.#controls.push({ kind: 'clock', clockMs: this.#clockMs })
+    return true
+  }
+
   barrier(checkpointId: number): void {
     this.#controls.push({ kind: 'barrier', checkpointId })
   }
@@ -150,6 +204,16 @@ export class Exchange {
 
   /** Writes what was offered as far as the rings have room. @returns whether everything is written. */
   flush(): boolean {
+    while (this.#flushLanes()) {
+      if (this.#next === null) return this.#flushControls()
+      this.#forgetRows()
+      this.#takeNext()
+    }
+    return false
+  }
+
+  /** Writes the rows at hand. @returns whether all are written. */
+  #flushLanes(): boolean {
     let isDone = true
     const watermark = this.#firstWatermark()
     for (const lane of this.#lanes) {
@@ -159,7 +223,11 @@ export class Exchange {
       }
       if (lane.entryAt < lane.entries.length || lane.rowAt < lane.rowCount) isDone = false
     }
-    if (!isDone) return false
+    return isDone
+  }
+
+  #flushControls(): boolean {
+    const watermark = this.#firstWatermark()
     this.#batch = null
     while (this.#controls.length > 0) {
       const control = this.#controls[0]!
@@ -177,15 +245,20 @@ export class Exchange {
       this.#controlLane = 0
       this.#controls.shift()
     }
+    this.#forgetRows()
+    return true
+  }
+
+  #forgetRows(): void {
     for (const lane of this.#lanes) {
       lane.rowCount = 0
       lane.rowAt = 0
     }
-    return true
   }
 
+  /** The watermark that the last rows may carry. */
   #firstWatermark(): number {
-    const first = this.#controls[0]
+    const first = this.#next === null ? this.#controls[0] : undefined
     return first?.kind === 'watermark' ? first.watermarkMs : Number.NaN
   }
 
@@ -198,17 +271,19 @@ export class Exchange {
     }
     const groups = this.#router.groups
     const subtaskOfGroup = this.#subtaskOfGroup
+    for (const lane of lanes) if (lane.selection.length < rowCount) lane.selection = new Uint32Array(rowCount)
     for (let row = 0; row < rowCount; row++) {
       const lane = lanes[subtaskOfGroup[groups[row]!]!]!
       lane.selection[lane.rowCount++] = row
     }
   }
 
-  /** Finds the codes of key columns that a subtask has not seen, so that their entries go first. */
+  /** Finds the codes that a subtask has not seen, of columns whose texts it needs, so that their entries go first. */
   #collectEntries(batch: RecordBatch): void {
     const dictionary = this.#dictionary!
-    // With one string key every code belongs to one subtask: when all were sent, there is nothing to look for.
-    if (this.#isStringKey && this.#sentCount === dictionary.size) return
+    // Where every code belongs to one subtask, there is nothing to look for when all were sent.
+    const isOwned = this.#lanes.length === 1 || (this.#isStringKey && this.#codeColumns.length === 1)
+    if (isOwned && this.#sentCount === dictionary.size) return
     if (this.#isStringKey) this.#router.learn(dictionary)
     const isWhole = this.#lanes.length === 1 || this.layout.keys.length === 0
     for (const lane of this.#lanes) {
@@ -252,9 +327,9 @@ export class Exchange {
     lane.entryAt = 0
     const isWhole = this.#lanes.length === 1 || this.layout.keys.length === 0
     while (lane.rowAt < lane.rowCount) {
-      const count = Math.min(this.layout.batchRowsMax, lane.rowCount - lane.rowAt)
-      const isLast = lane.rowAt + count === lane.rowCount
       const rows = isWhole ? null : lane.selection
+      const count = this.#rowsThatFit(lane, rows)
+      const isLast = lane.rowAt + count === lane.rowCount
       if (
         !lane.writer.writeRows(
           this.#batch!,
@@ -265,6 +340,7 @@ export class Exchange {
           count,
           isLast ? watermarkMs : Number.NaN,
           generation,
+          this.#clockMs,
         )
       )
         return wrote
@@ -273,12 +349,31 @@ export class Exchange {
     }
     return wrote
   }
+
+  /** How many rows go into one slot; rows of one record stay together if they can. */
+  #rowsThatFit({ rowAt, rowCount }: Lane, rows: Uint32Array | null): number {
+    const { batchRowsMax, moreColumn, columns } = this.layout
+    const left = rowCount - rowAt
+    if (left <= batchRowsMax || moreColumn < 0) return Math.min(left, batchRowsMax)
+    const { values } = this.#batch!.columns[columns[moreColumn]!.source]!
+    const isMore = (at: number) => values[rows === null ? at : rows[at]!] !== 0
+    let count = batchRowsMax
+    while (count > 0 && isMore(rowAt + count - 1)) count--
+    return count === 0 ? batchRowsMax : count
+  }
+}
+
+/** The later of two times, the first of which may be unknown. */
+function later(before: number, now: number): number {
+  return now > before || Number.isNaN(before) ? now : before
 }
 
 function writeControl(writer: SlotWriter, control: Control): boolean {
   switch (control.kind) {
     case 'watermark':
       return writer.writeControl(L.SLOT_BATCH, control.watermarkMs, 0)
+    case 'clock':
+      return writer.writeControl(L.SLOT_BATCH, Number.NaN, 0, control.clockMs)
     case 'barrier':
       return writer.writeControl(L.SLOT_BARRIER, Number.NaN, control.checkpointId)
     case 'end':

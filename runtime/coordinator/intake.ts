@@ -104,6 +104,8 @@ export class Intake {
   readonly #options: IntakeOptions
   readonly #splits: Split[] = []
   readonly #builder: BatchBuilder
+  /** Exchanges to windows that go by the host's clock. */
+  readonly #clocked: readonly Exchange[]
   #turn = 0
   #isChunkPending = false
   /** A read that has to be waited for. */
@@ -116,6 +118,7 @@ export class Intake {
     this.#options = options
     this.#builder = new BatchBuilder(options.schema, options.batchRowsMax, new Dictionary())
     this.#builder.source = options.name
+    this.#clocked = options.exchanges.filter(({ layout }) => layout.usesClock)
   }
 
   /** Opens all splits, at the restored positions. @throws ConnectorError `SOURCE_REWIND`, `SOURCE_FAILED`, and what the source throws of ours. */
@@ -211,6 +214,10 @@ export class Intake {
       if (toMark && this.isBehindMark) return progress
       if (!this.#flush()) return progress === 'idle' ? 'blocked' : progress
       if (this.#isEnded) return 'ended'
+      if (this.#tick()) {
+        progress = 'progress'
+        continue
+      }
       const arrived = this.#reading === null ? this.#read() : this.#arrived()
       if (arrived === 'out') {
         this.#runOut()
@@ -225,6 +232,14 @@ export class Intake {
       if (!handled) return this.#advanceIdle() ? 'progress' : progress
     }
     return progress
+  }
+
+  /** Tells the windows that go by it the clock, between two chunks. @returns whether it was time. */
+  #tick(): boolean {
+    let hasTicked = false
+    for (const exchange of this.#clocked) hasTicked = exchange.tick() || hasTicked
+    if (hasTicked) this.#isChunkPending = true
+    return hasTicked
   }
 
   /** What the next split has: a chunk, null when it must be waited for, or `out` when all splits have ended. */

@@ -17,9 +17,12 @@ import {
   type SourceSpec,
   type WindowSpec,
 } from '../plan.ts'
+import type { CellReader } from '../ring/slot-reader.ts'
 import type { Schema } from '../schema.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import { type SubtaskLayout, subtaskLayout } from '../subtask/subtask-layout.ts'
+import { isExtended } from '../plan-kernel.ts'
+import type * as Panes from '../panes/pane-parts.ts'
 import type { Exchange } from './exchange.ts'
 import type { TimeTrack } from './intake.ts'
 import { type Chunk, eventTimeStage, type RowFunction, type Stage, type StageReport } from './stage.ts'
@@ -31,6 +34,10 @@ export interface WindowNode {
   readonly layout: SubtaskLayout
   readonly streamSchema: Schema
   readonly resultSchema: Schema
+  /** Of the results as the kernel gives them. */
+  readonly kernelSchema: Schema
+  /** Of windows beyond the slice kernel, or with computed columns. */
+  readonly extended: Panes.WindowPlan | null
   /** The sources' `eventTime` operator whose watermark reaches it. */
   readonly eventTimeUid: string
 }
@@ -41,6 +48,8 @@ export interface GraphOptions {
   readonly memoryBytesMax: number
   /** Filter and map; not needed for plans without them. */
   readonly transforms?: typeof Transforms | null
+  /** Windows beyond the slice kernel, and computed columns; not needed for plans without them. */
+  readonly panes?: typeof Panes | null
 }
 
 export class JobGraph {
@@ -49,16 +58,20 @@ export class JobGraph {
   readonly windows: readonly WindowNode[]
   readonly #functions: ReadonlyMap<string, RowFunction>
   readonly #transforms: typeof Transforms | null
+  readonly #panes: typeof Panes | null
 
   constructor(plan: Plan, functions: ReadonlyMap<string, RowFunction>, options: GraphOptions) {
     this.plan = plan
     this.analyzed = analyzePlan(plan)
     this.#functions = functions
     this.#transforms = options.transforms ?? null
+    this.#panes = options.panes ?? null
     this.windows = plan.operators
       .filter((spec) => spec.op === 'window')
       .map((spec) => {
         const streamSchema = this.schema(spec.inputs[0])
+        const resultSchema = this.schema(spec.uid)
+        const extended = isExtended(spec) ? this.#panes!.planPanes(spec, streamSchema, this.#keysOf(spec), resultSchema) : null
         const layout = subtaskLayout({
           window: spec,
           schema: streamSchema,
@@ -66,9 +79,18 @@ export class JobGraph {
           batchRowsMax: options.batchRows,
           slotCount: options.slotCount,
           memoryBytesMax: options.memoryBytesMax,
+          extended,
         })
-        return { spec, layout, streamSchema, resultSchema: this.schema(spec.uid), eventTimeUid: this.#upstream(spec, 'eventTime')!.uid }
+        const kernelSchema = extended?.kernelSchema ?? resultSchema
+        const eventTimeUid = this.#upstream(spec, 'eventTime')!.uid
+        return { spec, layout, streamSchema, resultSchema, kernelSchema, extended, eventTimeUid }
       })
+  }
+
+  /** What reads the results of a window that do not lie in their cells. */
+  cellsOf({ layout, streamSchema }: WindowNode): (() => CellReader) | null {
+    const panes = this.#panes
+    return panes === null || layout.kernel === 'slices' ? null : () => new panes.ResultCells(layout, streamSchema)
   }
 
   get sources(): readonly SourceSpec[] {

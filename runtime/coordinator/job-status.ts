@@ -31,6 +31,10 @@ export interface WindowStatus {
   /** Panes fired in all, and those that a late record fired again. */
   readonly results: number
   readonly lateUpdates: number
+  /** Records that lie in no window. */
+  readonly outside: number
+  /** Pairs of record and window that were refused because the window's trigger had finished. */
+  readonly closed: number
   /** Watermark the sources have reached; null before the first. +Infinity (the end) is given as null with `isTimeEnded`. */
   readonly watermarkMs: number | null
   readonly isTimeEnded: boolean
@@ -39,6 +43,7 @@ export interface WindowStatus {
   /** Fullest input ring, 0 to 1. */
   readonly ringFill: number
   readonly keys: number
+  /** Slices held, or windows where every window is kept by itself. */
   readonly slices: number
   readonly stateBytes: number
 }
@@ -110,7 +115,7 @@ function windowStatus(parts: JobParts, index: number, counters: readonly Subtask
   const { node, exchange } = parts.outlets[index]!
   const { uid } = node.spec
   const base = (name: string) => parts.recovered?.counters[`${uid}.${name}`] ?? 0
-  const sum = (name: 'recordsIn' | 'lateDropped' | 'lateUpdates' | 'results' | 'keys' | 'slices' | 'stateBytes') =>
+  const sum = (name: 'recordsIn' | 'lateDropped' | 'lateUpdates' | 'results' | 'outside' | 'closed' | 'keys' | 'slices' | 'stateBytes') =>
     counters.reduce((total, subtask) => total + subtask[name], 0)
   const recordsIn = base('recordsIn') + sum('recordsIn')
   const late = base('lateDropped') + sum('lateDropped')
@@ -124,6 +129,8 @@ function windowStatus(parts: JobParts, index: number, counters: readonly Subtask
     deadLetters: parts.outlets[index]!.counts.deadLetters,
     results: base('results') + sum('results'),
     lateUpdates: base('lateUpdates') + sum('lateUpdates'),
+    outside: base('outside') + sum('outside'),
+    closed: base('closed') + sum('closed'),
     watermarkMs: Number.isFinite(reached) ? reached : null,
     isTimeEnded: reached === Number.POSITIVE_INFINITY,
     watermarkLagMs: Number.isFinite(reached) && Number.isFinite(slowest) ? reached - slowest : null,

@@ -172,7 +172,11 @@ function gatherPanes({ panes }: RecordBatch, selection: Uint32Array, count: numb
   if (panes === null) return null
   const index = new Uint32Array(count)
   const timing = new Uint8Array(count)
+  const change = new Uint8Array(count)
+  const isLast = new Uint8Array(count)
   gather(index, panes.index, selection, count)
   gather(timing, panes.timing, selection, count)
-  return { index, timing }
+  gather(change, panes.change, selection, count)
+  gather(isLast, panes.isLast, selection, count)
+  return { index, timing, change, isLast }
 }

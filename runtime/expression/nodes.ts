@@ -83,7 +83,7 @@ export function onlyValue(node: Node, family: Family): Literal {
   const frame = new Frame()
   frame.set(new RecordBatch({ columns: [] }, [], 1))
   const type = family === 'numeric' ? 'f64' : family
-  return cellValue({ name: '', type, ...node.run(frame) }, 0)
+  return cellValue({ name: '', type, ...node.run(frame) }, 0) as Literal
 }
 
 function varying<V extends ColumnValues>(run: (frame: Frame) => Vector<V>): Node<V> {

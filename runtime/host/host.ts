@@ -7,7 +7,7 @@
  */
 
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
-import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
+import type { KernelKind, SubtaskLayout } from '../subtask/subtask-layout.ts'
 
 /** One operator's subtask as the coordinator sees it: its memory, and a way to wake it. */
 export interface HostedSubtask {
@@ -28,6 +28,9 @@ export interface HostStart {
   readonly restore: readonly (readonly (readonly Uint8Array[])[])[]
   readonly events: HostEvents
 }
+
+/** Compiles a kernel for the memory of the host that asks. */
+export type LoadKernel = (kind: KernelKind) => Promise<WebAssembly.Module>
 
 export interface Host {
   /** `workers` with shared rings, or `inline`. */

@@ -8,7 +8,7 @@
 import type { Clock } from '../clock.ts'
 import { createMemory, formatMemory, KernelInstance, type SubtaskCounters } from '../subtask/kernel-instance.ts'
 import { Subtask } from '../subtask/subtask.ts'
-import type { Host, HostedSubtask, HostStart } from './host.ts'
+import type { Host, HostedSubtask, HostStart, LoadKernel } from './host.ts'
 
 /** Decides which of `count` subtasks step next, and how often: any sequence of indices below `count`. */
 export type StepOrder = (count: number) => Iterable<number>
@@ -16,7 +16,7 @@ export type StepOrder = (count: number) => Iterable<number>
 const inOrder: StepOrder = (count) => Array.from({ length: count }, (_, index) => index)
 
 export interface InlineHostOptions {
-  readonly module: WebAssembly.Module
+  readonly load: LoadKernel
   readonly clock: Clock
   /** Default: each once, in order. */
   readonly order?: StepOrder
@@ -32,13 +32,14 @@ export class InlineHost implements Host {
     this.#options = options
   }
 
-  start({ layouts, parallelism, epoch, restore, events }: HostStart): Promise<readonly (readonly HostedSubtask[])[]> {
-    const hosted = layouts.map((layout, operator) => {
+  async start({ layouts, parallelism, epoch, restore, events }: HostStart): Promise<readonly (readonly HostedSubtask[])[]> {
+    const modules = await Promise.all(layouts.map(({ kernel }) => this.#options.load(kernel)))
+    return layouts.map((layout, operator) => {
       this.#subtasks[operator] = []
       return Array.from({ length: parallelism }, (_, index) => {
         const memory = createMemory(layout, false)
         formatMemory(memory, layout, epoch)
-        const kernel = new KernelInstance(this.#options.module, memory, layout)
+        const kernel = new KernelInstance(modules[operator]!, memory, layout)
         const sections = restore[operator]?.[index] ?? []
         if (sections.length > 0) kernel.restore(sections)
         this.#subtasks[operator]!.push(
@@ -47,7 +48,6 @@ export class InlineHost implements Host {
         return { memory, ring: () => {} }
       })
     })
-    return Promise.resolve(hosted)
   }
 
   step(): boolean {

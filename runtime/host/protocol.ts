@@ -10,15 +10,15 @@ import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
 
 /** A worker refuses a coordinator of another version. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export interface WorkerStart {
   readonly protocol: number
-  readonly module: WebAssembly.Module
   /** The coordinator's doorbell, rung when there is output or room. */
   readonly doorbell: SharedArrayBuffer
   /** One for each operator: this worker's subtask of it. */
   readonly subtasks: readonly {
+    readonly module: WebAssembly.Module
     readonly layout: SubtaskLayout
     readonly memory: WebAssembly.Memory
     readonly sections: readonly Uint8Array[]

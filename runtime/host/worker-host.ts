@@ -14,11 +14,11 @@ import { errorFromData, JobStateError } from '../errors.ts'
 import type { WorkerHandle } from '../platform/platform.ts'
 import { Doorbell, DOORBELL_BYTES } from '../ring/doorbell.ts'
 import { createMemory, formatMemory, type SubtaskCounters } from '../subtask/kernel-instance.ts'
-import type { Host, HostedSubtask, HostStart } from './host.ts'
+import type { Host, HostedSubtask, HostStart, LoadKernel } from './host.ts'
 import { PROTOCOL_VERSION, type WorkerEvents, type WorkerService } from './protocol.ts'
 
 export interface WorkerHostOptions {
-  readonly module: WebAssembly.Module
+  readonly load: LoadKernel
   readonly clock: Clock
   readonly spawn: () => WorkerHandle
 }
@@ -48,6 +48,7 @@ export class WorkerHost implements Host {
 
   async start(options: HostStart): Promise<readonly (readonly HostedSubtask[])[]> {
     const { layouts, parallelism } = options
+    const modules = await Promise.all(layouts.map(({ kernel }) => this.#options.load(kernel)))
     const memories = layouts.map((layout) => Array.from({ length: parallelism }, () => createMemory(layout, true)))
     memories.forEach((operator, index) => {
       for (const memory of operator) formatMemory(memory, layouts[index]!, options.epoch)
@@ -61,11 +62,12 @@ export class WorkerHost implements Host {
           failed: (error) => options.events.failed(errorFromData(error)),
         }
         const subtasks = layouts.map((layout, operator) => ({
+          module: modules[operator]!,
           layout,
           memory: memories[operator]![index]!,
           sections: options.restore[operator]?.[index] ?? [],
         }))
-        const start = { protocol: PROTOCOL_VERSION, module: this.#options.module, doorbell: this.#doorbell, subtasks }
+        const start = { protocol: PROTOCOL_VERSION, doorbell: this.#doorbell, subtasks }
         const result = await Promise.race([service.start(start, proxy(events)), lost])
         if (result.kind === 'failed') throw errorFromData(result.error)
       }),

@@ -36,8 +36,8 @@ export function serve(endpoint: Endpoint, clock: Clock): void {
             `The worker speaks protocol ${PROTOCOL_VERSION}, the coordinator ${options.protocol}: bundle both from the same version of millrace`,
           )
         }
-        subtasks = options.subtasks.map(({ layout, memory, sections }, operator) => {
-          const kernel = new KernelInstance(options.module, memory, layout)
+        subtasks = options.subtasks.map(({ module, layout, memory, sections }, operator) => {
+          const kernel = new KernelInstance(module, memory, layout)
           if (sections.length > 0) kernel.restore(sections)
           return new Subtask(kernel, {
             snapshot: (checkpointId, bytes, counters) =>

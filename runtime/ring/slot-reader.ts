@@ -9,9 +9,9 @@
 import * as L from '../../kernel/layout.ts'
 import { newValues } from '../batch-builder.ts'
 import { KernelError } from '../errors.ts'
-import { type Column, type ColumnValues, type DictionaryView, RecordBatch } from '../record-batch.ts'
+import { type Column, type ColumnValues, type DictionaryView, type PaneColumns, RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
-import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
+import { type AggregateLayout, firstKeyColumn, type SubtaskLayout } from '../subtask/subtask-layout.ts'
 import { RingConsumer } from './spsc-ring.ts'
 import { valuesView } from './slot-writer.ts'
 
@@ -23,7 +23,8 @@ export type OutputItem =
   | { readonly kind: 'barrier'; readonly checkpointId: number }
   | { readonly kind: 'end' }
 
-const decoder = new TextDecoder()
+// A byte order mark is a character like others here.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 class KernelDictionary implements DictionaryView {
   readonly #strings: string[] = []
@@ -37,9 +38,26 @@ class KernelDictionary implements DictionaryView {
   }
 }
 
+/** Reads results that lie not in their cells but where the cells point. */
+export interface CellReader {
+  /** Takes bytes that cells of the next results point into; they are its own. */
+  add(bytes: Uint8Array): void
+  /**
+   * The column of an aggregate; it may be kept.
+   *
+   * @param cells - Offset and length in bytes of each row's result, two numbers a row.
+   */
+  read(aggregate: AggregateLayout, cells: Uint32Array, validity: Uint8Array | null): Column
+  /** Forgets the bytes: other results follow. */
+  clear(): void
+}
+
 export interface SlotReaderOptions {
   readonly layout: SubtaskLayout
+  /** Columns as the kernel gives them: the window's bounds, keys, and the aggregates of the layout. */
   readonly resultSchema: Schema
+  /** Of layouts that have results of texts or lists. */
+  readonly newCells?: (() => CellReader) | null
   readonly streamSchema: Schema
   /** The producer's dictionary that late rows' codes belong to. */
   readonly lateDictionary: (generation: number) => DictionaryView | undefined
@@ -52,9 +70,11 @@ export class SlotReader {
   readonly #ring: RingConsumer
   #view: DataView
   readonly #dictionary = new KernelDictionary()
+  readonly #cells: CellReader | null
 
   constructor(memory: WebAssembly.Memory, options: SlotReaderOptions) {
     this.#options = options
+    this.#cells = options.newCells?.() ?? null
     this.#memory = memory
     this.#ring = new RingConsumer(memory, options.layout.output)
     this.#view = new DataView(memory.buffer)
@@ -120,6 +140,9 @@ export class SlotReader {
       case L.SLOT_DICTIONARY:
         this.#readEntries(slot, rowCount)
         return
+      case L.SLOT_BLOB:
+        this.#cells!.add(this.#payload(slot))
+        return
       case L.SLOT_RESULT:
         if (rowCount > 0) items.push({ kind: 'results', batch: this.#readResults(slot, rowCount, isView) })
         break
@@ -139,6 +162,12 @@ export class SlotReader {
     if (!Number.isNaN(watermarkMs)) items.push({ kind: 'watermark', watermarkMs })
   }
 
+  /** The bytes behind the header, a copy. */
+  #payload(slot: number): Uint8Array {
+    const byteLength = this.#view.getInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, true)
+    return new Uint8Array(this.#buffer, slot + L.SLOT_HEADER_BYTES, byteLength).slice()
+  }
+
   #readEntries(slot: number, count: number): void {
     let at = slot + L.SLOT_HEADER_BYTES
     for (let index = 0; index < count; index++) {
@@ -153,27 +182,59 @@ export class SlotReader {
   #readResults(slot: number, rowCount: number, isView: boolean): RecordBatch {
     const { layout, resultSchema } = this.#options
     const rowsMax = layout.resultRowsMax
-    const columnCount = L.RESULT_FIRST_KEY + layout.keys.length + layout.aggregates.length
-    const numbers = (column: number) => new Float64Array(this.#buffer, slot + L.resultColumnOffset(column, rowsMax), rowCount)
+    const firstKey = firstKeyColumn(layout.kernel)
+    const columnCount = firstKey + layout.keys.length + layout.aggregates.length
     const columns: Column[] = resultSchema.columns.map(({ name, type }, index) => {
-      // The schema has windowStart, windowEnd, keys, aggregates; the slot has the pane after the first two.
-      const slotColumn = index < L.RESULT_PANE ? index : index + 1
-      const raw = numbers(slotColumn)
+      // The schema has windowStart, windowEnd, keys, aggregates; the slot has columns of the pane after the first two.
+      const slotColumn = index < L.RESULT_PANE ? index : index - L.RESULT_PANE + firstKey
+      const offset = slot + L.resultColumnOffset(slotColumn, rowsMax)
+      const validity = index < L.RESULT_PANE ? this.#boundsValidity(rowCount) : this.#validity(slot, slotColumn, columnCount, rowCount)
+      const aggregate = layout.aggregates[slotColumn - firstKey - layout.keys.length]
+      if (aggregate !== undefined && aggregate.form.kind !== 'cell') {
+        return this.#cells!.read(aggregate, new Uint32Array(this.#buffer, offset, rowCount * 2), validity)
+      }
+      const raw = new Float64Array(this.#buffer, offset, rowCount)
       const isNumber = type === 'f64' || type === 'timestamp'
       const values = !isNumber ? convert(raw, type) : isView ? raw : raw.slice()
-      const bytes = new Uint8Array(this.#buffer, slot + L.resultValidityOffset(slotColumn, columnCount, rowsMax), rowCount)
-      const hasNull = index >= L.RESULT_PANE && bytes.includes(0)
-      return { name, type, values, validity: hasNull ? bytes.slice() : null, dictionary: type === 'utf8' ? this.#dictionary : null }
+      return { name, type, values, validity, dictionary: type === 'utf8' ? this.#dictionary : null }
     })
+    this.#cells?.clear()
+    return new RecordBatch(resultSchema, columns, rowCount, this.#readPanes(slot, rowCount))
+  }
+
+  /** The global window has no bounds. */
+  #boundsValidity(rowCount: number): Uint8Array | null {
+    return this.#options.layout.window.window.kind === 'global' ? new Uint8Array(rowCount) : null
+  }
+
+  #validity(slot: number, column: number, columnCount: number, rowCount: number): Uint8Array | null {
+    return copyValidity(this.#buffer, slot + L.resultValidityOffset(column, columnCount, this.#options.layout.resultRowsMax), rowCount)
+  }
+
+  #readPanes(slot: number, rowCount: number): PaneColumns {
+    const { layout } = this.#options
+    const numbers = (column: number) => new Float64Array(this.#buffer, slot + L.resultColumnOffset(column, layout.resultRowsMax), rowCount)
     const panes = numbers(L.RESULT_PANE)
+    const changes = layout.kernel === 'panes' ? numbers(L.RESULT_CHANGE) : null
     const index = new Uint32Array(rowCount)
     const timing = new Uint8Array(rowCount)
+    const change = new Uint8Array(rowCount)
+    const isLast = new Uint8Array(rowCount)
+    // Windows of the slice kernel fire again only for late records that are still allowed.
+    const isOnlyPane = layout.window.allowedLatenessMs === 0
     for (let row = 0; row < rowCount; row++) {
       const pane = panes[row]!
       index[row] = Math.floor(pane / 4)
       timing[row] = pane & 3
+      if (changes !== null) {
+        change[row] = changes[row]! & 3
+        isLast[row] = changes[row]! >= L.CHANGE_LAST ? 1 : 0
+      } else {
+        change[row] = index[row] === 0 ? L.CHANGE_INSERT : L.CHANGE_UPDATE_AFTER
+        isLast[row] = isOnlyPane ? 1 : 0
+      }
     }
-    return new RecordBatch(resultSchema, columns, rowCount, { index, timing })
+    return { index, timing, change, isLast }
   }
 
   #readLate(slot: number, rowCount: number): RecordBatch {

@@ -8,6 +8,7 @@
 
 import * as L from '../../kernel/layout.ts'
 import type { Dictionary } from '../dictionary.ts'
+import { RecordError } from '../errors.ts'
 import type { Column, RecordBatch } from '../record-batch.ts'
 import type { ShippedColumn, SubtaskLayout } from '../subtask/subtask-layout.ts'
 import { RingProducer } from './spsc-ring.ts'
@@ -53,11 +54,16 @@ export class SlotWriter {
     return this.#ring.fill
   }
 
-  /** Writes and publishes a slot without rows. @returns false when the ring is full. */
-  writeControl(kind: number, watermarkMs: number, checkpointId: number): boolean {
+  /**
+   * Writes and publishes a slot without rows.
+   *
+   * @param clockMs - The host's clock; NaN: the kernel is not told.
+   * @returns false when the ring is full.
+   */
+  writeControl(kind: number, watermarkMs: number, checkpointId: number, clockMs = Number.NaN): boolean {
     const slot = this.#claim()
     if (slot < 0) return false
-    this.#writeHeader(slot, kind, 0, watermarkMs, 0)
+    this.#writeHeader(slot, kind, 0, watermarkMs, 0, clockMs)
     this.#view.setFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, checkpointId, true)
     this.#ring.publish()
     return true
@@ -77,14 +83,17 @@ export class SlotWriter {
     for (; index < codes.length; index++) {
       const code = codes[index]!
       const bytes = dictionary.bytesAt(code)
-      if (at + L.entryBytes(bytes.length) > end) break
+      if (at + L.entryBytes(bytes.length) > end) {
+        if (index === from) throw this.#tooLong(bytes.length)
+        break
+      }
       this.#view.setUint32(at + L.ENTRY_CODE_OFFSET, code, true)
       this.#view.setInt32(at + L.ENTRY_KEY_GROUP_OFFSET, groupOf(code), true)
       this.#view.setInt32(at + L.ENTRY_BYTE_LENGTH_OFFSET, bytes.length, true)
       this.#bytes.set(bytes, at + L.ENTRY_BYTES_OFFSET)
       at += L.entryBytes(bytes.length)
     }
-    this.#writeHeader(slot, L.SLOT_DICTIONARY, index - from, Number.NaN, dictionary.generation)
+    this.#writeHeader(slot, L.SLOT_DICTIONARY, index - from, Number.NaN, dictionary.generation, Number.NaN)
     this.#view.setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, at - slot - L.SLOT_HEADER_BYTES, true)
     this.#ring.publish()
     return index
@@ -94,6 +103,7 @@ export class SlotWriter {
    * Writes and publishes `count` rows of the batch.
    *
    * @param rows - Which rows (`rows[from .. from + count)`), or null for `from .. from + count` themselves.
+   * @param clockMs - The host's clock when the rows are processed; NaN: the kernel is not told.
    * @returns false when the ring is full.
    */
   writeRows(
@@ -105,6 +115,7 @@ export class SlotWriter {
     count: number,
     watermarkMs: number,
     generation: number,
+    clockMs: number,
   ): boolean {
     const slot = this.#claim()
     if (slot < 0) return false
@@ -124,13 +135,22 @@ export class SlotWriter {
       copyNumbers(views.validity[index]!, column.validity, rows, from, count)
       if (shipped.form === 'code') markNulls(target as Uint32Array, views.validity[index]!, count)
     }
-    this.#writeHeader(slot, L.SLOT_BATCH, count, watermarkMs, generation)
+    this.#writeHeader(slot, L.SLOT_BATCH, count, watermarkMs, generation, clockMs)
     this.#view.setInt32(slot + L.SLOT_NULL_MASK_OFFSET, nullMask, true)
     this.#ring.publish()
     return true
   }
 
-  #writeHeader(slot: number, kind: number, rowCount: number, watermarkMs: number, generation: number): void {
+  #tooLong(byteLength: number): RecordError {
+    const { uid, input } = this.#layout
+    const most = input.slotBytes - L.SLOT_HEADER_BYTES - L.ENTRY_BYTES_OFFSET - 8
+    return new RecordError(
+      'TEXT_TOO_LONG',
+      `Operator ${uid} cannot take a text of ${byteLength} bytes: at most ${most} fit in a slot; shorten it by a map before, or raise batchRows`,
+    )
+  }
+
+  #writeHeader(slot: number, kind: number, rowCount: number, watermarkMs: number, generation: number, clockMs: number): void {
     const view = this.#view
     view.setInt32(slot + L.SLOT_KIND_OFFSET, kind, true)
     view.setInt32(slot + L.SLOT_ROW_COUNT_OFFSET, rowCount, true)
@@ -139,6 +159,7 @@ export class SlotWriter {
     view.setInt32(slot + L.SLOT_NULL_MASK_OFFSET, 0, true)
     view.setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, 0, true)
     view.setInt32(slot + L.SLOT_GENERATION_OFFSET, generation, true)
+    view.setFloat64(slot + L.SLOT_PROCESSING_TIME_OFFSET, clockMs, true)
   }
 
   #makeViews(slot: number): SlotViews {

@@ -3,6 +3,27 @@
 import type { RecordBatch, RowObject } from '../record-batch.ts'
 import type { Sink, SinkWriter } from './sink.ts'
 
+/** Where a row of a window's results comes from. */
+export interface Pane {
+  /** How often the window had fired before. */
+  readonly index: number
+  /** 0: before the window was complete; 1: when it was; 2: after. */
+  readonly timing: number
+  /** `+I`: a new result; `-U`: takes back the one before, `+U` stands in its place; `-D`: takes it back for good. */
+  readonly change: Change
+  /** Whether nothing follows for this window. */
+  readonly isLast: boolean
+}
+
+export type Change = '+I' | '-U' | '+U' | '-D'
+const CHANGES: readonly Change[] = ['+I', '-U', '+U', '-D']
+
+/** The pane of a row; what is no result of a window counts as a new, last, on-time result. */
+export function paneOf({ panes }: RecordBatch, row: number): Pane {
+  if (panes === null) return { index: 0, timing: 1, change: '+I', isLast: true }
+  return { index: panes.index[row]!, timing: panes.timing[row]!, change: CHANGES[panes.change[row]!]!, isLast: panes.isLast[row] !== 0 }
+}
+
 /** Called for every batch of rows; a returned promise holds back what follows. */
 export type RowsCallback<Row = RowObject> = (rows: readonly Row[], batch: RecordBatch) => void | Promise<void>
 
@@ -28,13 +49,13 @@ export function callbackSink<Row = RowObject>(callback: RowsCallback<Row>): Sink
 export interface CollectSink<Row = RowObject> extends Sink {
   /** Committed rows, with the pane each came from. */
   readonly rows: readonly Row[]
-  readonly panes: readonly { readonly index: number; readonly timing: number }[]
+  readonly panes: readonly Pane[]
 }
 
 export function collectSink<Row = RowObject>(): CollectSink<Row> {
   const rows: Row[] = []
-  const panes: { index: number; timing: number }[] = []
-  let pending: { row: Row; pane: { index: number; timing: number } }[] = []
+  const panes: Pane[] = []
+  let pending: { row: Row; pane: Pane }[] = []
   /** Rows that each prepared but uncommitted checkpoint covers. */
   let prepared: { checkpointId: number; count: number }[] = []
   const commit = (count: number) => {
@@ -46,7 +67,7 @@ export function collectSink<Row = RowObject>(): CollectSink<Row> {
   const writer: SinkWriter = {
     write(batch) {
       for (let row = 0; row < batch.rowCount; row++) {
-        pending.push({ row: batch.row(row) as Row, pane: { index: batch.panes?.index[row] ?? 0, timing: batch.panes?.timing[row] ?? 1 } })
+        pending.push({ row: batch.row(row) as Row, pane: paneOf(batch, row) })
       }
     },
     prepare(checkpointId) {

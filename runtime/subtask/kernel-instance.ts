@@ -38,6 +38,8 @@ export interface SubtaskCounters {
   readonly stateBytes: number
   readonly watermarkMs: number
   readonly outside: number
+  /** Pairs of record and window that were refused because the window's trigger had finished. */
+  readonly closed: number
 }
 
 /** Memory for a subtask: rings at its low end, state above. @throws ConfigError `MEMORY_UNAVAILABLE` */
@@ -140,6 +142,7 @@ export class KernelInstance {
       stateBytes: counter(L.COUNTER_STATE_BYTES),
       watermarkMs: counter(L.COUNTER_WATERMARK),
       outside: counter(L.COUNTER_OUTSIDE),
+      closed: this.#layout.kernel === 'panes' ? counter(L.COUNTER_CLOSED) : 0,
     }
   }
 

@@ -10,26 +10,75 @@ import * as L from '../../kernel/layout.ts'
 import { ConfigError } from '../errors.ts'
 import type { AggregateSpec, WindowSpec } from '../plan.ts'
 import type { RingGeometry } from '../ring/spsc-ring.ts'
-import type { ColumnType, Schema } from '../schema.ts'
+import type { ColumnDefinition, Schema } from '../schema.ts'
+
+/** `slices`: plain tumbling and sliding windows. `panes`: everything else. */
+export type KernelKind = 'slices' | 'panes'
 
 /** How a stream column travels: as numbers, as codes, or only whether it is null (`presence`, for `count` of a string). */
-export interface ShippedColumn {
+export interface ShippedColumn extends ColumnDefinition {
+  /** Index in the batches that are offered: columns of the stream, then computed ones. */
   readonly source: number
-  readonly name: string
-  readonly type: ColumnType
   readonly form: 'number' | 'code' | 'presence'
+  /** Whether the kernel is told what the codes stand for. */
+  readonly hasEntries: boolean
   readonly valuesOffset: number
   readonly validityOffset: number
 }
 
+/** Adds a column to those that travel, unless it is there already. @returns its index. */
+export type Ship = (source: number, form: ShippedColumn['form'], hasEntries: boolean) => number
+
+/** What an element of a list was before it became a number or text of the kernel. */
+export type ElementForm = 'number' | 'text' | 'bool'
+
+/** How the result of an aggregate becomes a value: the cell itself, or what lies where the cell points. */
+export type ResultForm =
+  | { readonly kind: 'cell' }
+  | { readonly kind: 'text' }
+  | { readonly kind: 'list'; readonly of: ElementForm }
+  /** A list given as one text. */
+  | { readonly kind: 'joined'; readonly of: ElementForm; readonly separator: string }
+  | { readonly kind: 'pairs'; readonly of: ElementForm; readonly second: 'count' | 'by' }
+  | { readonly kind: 'records' }
+
+export interface AggregateLayout extends ColumnDefinition {
+  readonly fn: number
+  /** Index into `values`; -1: rows. */
+  readonly value: number
+  readonly form: ResultForm
+}
+
+/** The numbers of a window; what they mean follows from its kind (WINDOW_* of the kernel's layout). */
+export interface WindowNumbers {
+  readonly sizeMs: number
+  readonly slideMs: number
+  readonly offsetMs: number
+}
+
+export interface ValueLayout {
+  /** Index into `columns`. */
+  readonly column: number
+  readonly parts: number
+}
+
 export interface SubtaskLayout {
   readonly uid: string
+  readonly kernel: KernelKind
   readonly window: WindowSpec
   readonly columns: readonly ShippedColumn[]
   /** Indices into `columns`. */
   readonly keys: readonly number[]
-  readonly values: readonly { readonly column: number; readonly parts: number }[]
-  readonly aggregates: readonly { readonly name: string; readonly fn: number; readonly value: number }[]
+  readonly values: readonly ValueLayout[]
+  /** As the kernel gives them: results of functions of the user are made of these. */
+  readonly aggregates: readonly AggregateLayout[]
+  readonly numbers: WindowNumbers
+  /** Of the pane kernel: the config block from CONFIG_SECONDS on. */
+  readonly paneConfig: Uint8Array | null
+  /** Index into `columns` of the one that ties rows of one record together; -1: every row is a record. */
+  readonly moreColumn: number
+  /** Whether the kernel is told the host's clock. */
+  readonly usesClock: boolean
   readonly timestampOffset: number
   readonly keyGroupOffset: number
   readonly batchRowsMax: number
@@ -48,6 +97,24 @@ export interface LayoutOptions {
   readonly batchRowsMax: number
   readonly slotCount: number
   readonly memoryBytesMax: number
+  /** Of windows of the pane kernel, and of others that need computed columns. */
+  readonly extended?: ExtendedPlan | null
+}
+
+/** A window beyond plain columns and the slice kernel; made by panes/pane-plan. */
+export interface ExtendedPlan {
+  readonly kernel: KernelKind
+  /** Columns that are computed before the ring, behind those of the stream. */
+  readonly computed: readonly ColumnDefinition[]
+  readonly usesClock: boolean
+  readonly numbers: WindowNumbers
+  /** Ships what the window needs, and says what the kernel is to be told. */
+  layOut(ship: Ship): {
+    readonly values: readonly ValueLayout[]
+    readonly aggregates: readonly AggregateLayout[]
+    readonly config: Uint8Array | null
+    readonly moreColumn: number
+  }
 }
 
 const MIN_PAYLOAD_BYTES = 64 * 1024 - L.SLOT_HEADER_BYTES
@@ -55,26 +122,29 @@ const RESULT_ROWS_MAX = 1024
 /** Larger than this, the tables of the open slices would not stay in a second-level cache of 1 MiB: the kernel then logs and folds. */
 export const SLICE_TABLE_BYTES_MAX = 128 * 1024
 
-/** The longest string that fits in a dictionary slot. */
-export function keyBytesMax(layout: SubtaskLayout): number {
-  return layout.input.slotBytes - L.SLOT_HEADER_BYTES - L.ENTRY_BYTES_OFFSET - 8
-}
-
 export function subtaskLayout(options: LayoutOptions): SubtaskLayout {
-  const { window, schema, batchRowsMax } = options
-  const shipped: { source: number; name: string; type: ColumnType; form: ShippedColumn['form'] }[] = []
-  const ship = (name: string, form: ShippedColumn['form']): number => {
-    const at = shipped.findIndex((column) => column.name === name && column.form === form)
-    if (at >= 0) return at
+  const { window, schema, batchRowsMax, extended = null } = options
+  const kernel = extended?.kernel ?? 'slices'
+  const sources = [...schema.columns, ...(extended?.computed ?? [])]
+  const shipped: (ColumnDefinition & Pick<ShippedColumn, 'source' | 'form'> & { hasEntries: boolean })[] = []
+  const ship: Ship = (source, form, hasEntries) => {
+    const at = shipped.findIndex((column) => column.source === source && column.form === form)
+    if (at < 0) return shipped.push({ ...sources[source]!, source, form, hasEntries }) - 1
+    shipped[at]!.hasEntries ||= hasEntries
+    return at
+  }
+  const sourceOf = (name: string) => {
     const source = schema.columns.findIndex((column) => column.name === name)
     if (source < 0) throw new ConfigError('COLUMN_UNKNOWN', `Operator ${window.uid} needs column ${name}, which its input does not have`)
-    return shipped.push({ source, name, type: schema.columns[source]!.type, form }) - 1
+    return source
   }
-  const formOf = (name: string) => (schema.columns.find((column) => column.name === name)?.type === 'utf8' ? 'code' : 'number')
+  const formOf = (source: number) => (sources[source]!.type === 'utf8' ? 'code' : 'number')
 
-  const keys = options.keyColumns.map((name) => ship(name, formOf(name)))
-  const { values, aggregates } = planValues(window.aggregates, (name) => ship(name, formOf(name) === 'code' ? 'presence' : 'number'))
-  if (window.late.kind === 'sideOutput') for (const column of schema.columns) ship(column.name, formOf(column.name))
+  const keys = options.keyColumns.map((name) => ship(sourceOf(name), formOf(sourceOf(name)), true))
+  const { values, aggregates, config, moreColumn } =
+    extended?.layOut(ship) ??
+    planValues(window.aggregates, (name) => ship(sourceOf(name), formOf(sourceOf(name)) === 'code' ? 'presence' : 'number', false))
+  if (window.late.kind === 'sideOutput') schema.columns.forEach((_, source) => ship(source, formOf(source), false))
   if (shipped.length > L.COLUMNS_MAX) {
     throw new ConfigError(
       'COLUMNS_TOO_MANY',
@@ -95,7 +165,7 @@ export function subtaskLayout(options: LayoutOptions): SubtaskLayout {
   const columns = placed.map((column) => ({ ...column, validityOffset: place(1) }))
 
   const inputSlotBytes = (Math.max(offset, MIN_PAYLOAD_BYTES) + 63) & ~63
-  const resultColumns = L.RESULT_FIRST_KEY + keys.length + aggregates.length
+  const resultColumns = firstKeyColumn(kernel) + keys.length + aggregates.length
   const outputSlotBytes = Math.max(L.resultSlotBytes(resultColumns, RESULT_ROWS_MAX), inputSlotBytes)
   const input = { offset: L.RINGS_OFFSET, slotCount: options.slotCount, slotBytes: inputSlotBytes }
   const outputOffset = (input.offset + L.ringBytes(input.slotCount, input.slotBytes) + 63) & ~63
@@ -110,11 +180,16 @@ export function subtaskLayout(options: LayoutOptions): SubtaskLayout {
   }
   return {
     uid: window.uid,
+    kernel,
     window,
     columns,
     keys,
     values,
     aggregates,
+    numbers: extended?.numbers ?? alignedNumbers(window),
+    paneConfig: config,
+    moreColumn,
+    usesClock: extended?.usesClock ?? false,
     timestampOffset,
     keyGroupOffset,
     batchRowsMax,
@@ -126,21 +201,35 @@ export function subtaskLayout(options: LayoutOptions): SubtaskLayout {
   }
 }
 
+/** Of tumbling and sliding windows: all that the slice kernel has. */
+export function alignedNumbers({ window }: WindowSpec): WindowNumbers {
+  if (window.kind === 'sliding') return window
+  const { sizeMs, offsetMs } = window as Extract<WindowSpec['window'], { kind: 'tumbling' }>
+  return { sizeMs, slideMs: sizeMs, offsetMs }
+}
+
+/** Where the keys begin among the columns of a result slot. */
+export function firstKeyColumn(kernel: KernelKind): number {
+  return kernel === 'slices' ? L.RESULT_FIRST_KEY : L.PANE_RESULT_FIRST_KEY
+}
+
 function planValues(specs: Readonly<Record<string, AggregateSpec>>, ship: (name: string) => number) {
   const values: { column: number; parts: number }[] = []
-  const aggregates = Object.entries(specs).map(([name, spec]) => {
-    const { fn, parts } = aggregateFunction(spec)
-    if (spec.column === undefined) return { name, fn, value: -1 }
+  const aggregates = Object.entries(specs).map(([name, spec]): AggregateLayout => {
+    const { fn, parts } = numericFunction(spec)
+    const common = { name, type: 'f64', form: { kind: 'cell' }, fn } as const
+    if (spec.column === undefined) return { ...common, value: -1 }
     const column = ship(spec.column)
     let value = values.findIndex((known) => known.column === column)
     if (value < 0) value = values.push({ column, parts }) - 1
     else values[value] = { column, parts: values[value]!.parts | parts }
-    return { name, fn, value }
+    return { ...common, value }
   })
-  return { values, aggregates }
+  return { values, aggregates, config: null, moreColumn: -1 }
 }
 
-function aggregateFunction(spec: AggregateSpec): { fn: number; parts: number } {
+/** The functions that both kernels have. */
+export function numericFunction(spec: AggregateSpec): { fn: number; parts: number } {
   switch (spec.fn) {
     case 'count':
       return { fn: spec.column === undefined ? L.FN_COUNT_ROWS : L.FN_COUNT, parts: L.PART_BASIC }
@@ -163,7 +252,7 @@ function aggregateFunction(spec: AggregateSpec): { fn: number; parts: number } {
     case 'last':
       return { fn: L.FN_LAST, parts: L.PART_BASIC | L.PART_ENDS }
     default:
-      throw new ConfigError('PLAN_UNSUPPORTED', `The aggregate ${spec.fn} cannot be run yet`)
+      throw new ConfigError('FUNCTION_UNKNOWN', `The slice kernel has no aggregate ${spec.fn}`)
   }
 }
 
@@ -172,10 +261,6 @@ export function writeConfig(buffer: ArrayBufferLike, layout: SubtaskLayout, epoc
   const view = new DataView(buffer, L.CONFIG_OFFSET, L.CONFIG_BYTES)
   const i32 = (offset: number, value: number) => view.setInt32(offset, value, true)
   const f64 = (offset: number, value: number) => view.setFloat64(offset, value, true)
-  const { window } = layout.window
-  if (window.kind !== 'tumbling' && window.kind !== 'sliding') {
-    throw new ConfigError('PLAN_UNSUPPORTED', `Windows of kind ${window.kind} cannot be run yet`)
-  }
   i32(L.CONFIG_LAYOUT_VERSION, L.LAYOUT_VERSION)
   i32(L.CONFIG_INPUT_RING, layout.input.offset)
   i32(L.CONFIG_OUTPUT_RING, layout.output.offset)
@@ -184,9 +269,9 @@ export function writeConfig(buffer: ArrayBufferLike, layout: SubtaskLayout, epoc
   i32(L.CONFIG_LATE_POLICY, latePolicies[layout.window.late.kind])
   i32(L.CONFIG_EPOCH, epoch)
   i32(L.CONFIG_TABLE_BYTES_MAX, SLICE_TABLE_BYTES_MAX)
-  f64(L.CONFIG_SIZE_MS, window.sizeMs)
-  f64(L.CONFIG_SLIDE_MS, window.kind === 'sliding' ? window.slideMs : window.sizeMs)
-  f64(L.CONFIG_OFFSET_MS, window.offsetMs)
+  f64(L.CONFIG_SIZE_MS, layout.numbers.sizeMs)
+  f64(L.CONFIG_SLIDE_MS, layout.numbers.slideMs)
+  f64(L.CONFIG_OFFSET_MS, layout.numbers.offsetMs)
   f64(L.CONFIG_LATENESS_MS, layout.window.allowedLatenessMs)
   i32(L.CONFIG_BATCH_ROWS_MAX, layout.batchRowsMax)
   i32(L.CONFIG_RESULT_ROWS_MAX, layout.resultRowsMax)
@@ -211,6 +296,7 @@ export function writeConfig(buffer: ArrayBufferLike, layout: SubtaskLayout, epoc
     i32(L.CONFIG_AGGREGATES + index * L.CONFIG_AGGREGATE_BYTES, fn)
     i32(L.CONFIG_AGGREGATES + index * L.CONFIG_AGGREGATE_BYTES + 4, value)
   })
+  if (layout.paneConfig !== null) new Uint8Array(buffer, L.CONFIG_OFFSET + L.CONFIG_SECONDS).set(layout.paneConfig)
 }
 
 const latePolicies = { drop: L.LATE_DROP, sideOutput: L.LATE_OUTPUT, fail: L.LATE_FAIL }

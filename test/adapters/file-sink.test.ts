@@ -93,14 +93,21 @@ describe('what is written', () => {
   it('panes are columns on request', async () => {
     const columns = schemaOf({ k: 'utf8' })
     const plain = batchOf([{ k: 'a' }, { k: 'b' }, { k: 'c' }], columns)
-    const batch = new RecordBatch(columns, plain.columns, 3, { index: Uint32Array.of(0, 1, 2), timing: Uint8Array.of(0, 1, 2) })
+    const batch = new RecordBatch(columns, plain.columns, 3, {
+      index: Uint32Array.of(0, 1, 2),
+      timing: Uint8Array.of(0, 1, 2),
+      change: Uint8Array.of(0, 1, 2),
+      isLast: Uint8Array.of(0, 0, 1),
+    })
     const directory = await temporaryDirectory()
     await writeOnce(csvFile(join(directory, 'a.csv'), { pane: true }), [batch, plain], columns)
     expect(await readFile(join(directory, 'a.csv'), 'utf8')).toBe(
-      'k,paneIndex,paneTiming\na,0,early\nb,1,onTime\nc,2,late\na,,\nb,,\nc,,\n',
+      'k,paneIndex,paneTiming,paneChange,paneIsLast\na,0,early,+I,false\nb,1,onTime,-U,false\nc,2,late,+U,true\na,,,,\nb,,,,\nc,,,,\n',
     )
     await writeOnce(ndjsonFile(join(directory, 'a.ndjson'), { pane: true }), [batch], columns)
-    expect(await readFile(join(directory, 'a.ndjson'), 'utf8')).toContain('{"k":"b","paneIndex":1,"paneTiming":"onTime"}\n')
+    expect(await readFile(join(directory, 'a.ndjson'), 'utf8')).toContain(
+      '{"k":"b","paneIndex":1,"paneTiming":"onTime","paneChange":"-U","paneIsLast":false}\n',
+    )
     await expect(openSink(csvFile(join(directory, 'b.csv'), { pane: true }), null, schemaOf({ paneIndex: 'f64' }))).rejects.toMatchObject({
       code: 'COLUMN_DUPLICATE',
     })

@@ -16,7 +16,7 @@ import type { Columns } from './input.ts'
 
 const BATCH_ROWS = 4096
 const DELAY_MS = 5000
-const module = await kernelModule(true)
+const module = await kernelModule(true, 'slices')
 
 export interface Shape {
   readonly keyCount: number
@@ -119,7 +119,7 @@ export class KernelRun {
       const carried = next > watermark ? next : Number.NaN
       if (next > watermark) watermark = next
       const batch = new RecordBatch({ columns: names } as never, columns, to - from)
-      if (!writer.writeRows(batch, times.subarray(from, to), groups, null, 0, to - from, carried, 0))
+      if (!writer.writeRows(batch, times.subarray(from, to), groups, null, 0, to - from, carried, 0, Number.NaN))
         throw new Error('the ring is too small')
     }
   }

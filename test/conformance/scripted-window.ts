@@ -56,7 +56,7 @@ export class ScriptedWindow {
     const graph = new JobGraph(loadPlan(this.#plan), new Map(), { batchRows: 16, slotCount: 8, memoryBytesMax: 1 << 26 })
     const node = graph.windows[0]!
     const { layout } = node
-    this.#host = new InlineHost({ module: await kernelModule(false), clock: systemClock })
+    this.#host = new InlineHost({ load: (kind) => kernelModule(false, kind), clock: systemClock })
     const subtasks = await this.#host.start({
       layouts: [layout],
       parallelism: 1,
@@ -72,7 +72,7 @@ export class ScriptedWindow {
       },
     })
     const hosted: readonly HostedSubtask[] = subtasks[0]!
-    this.#exchange = new Exchange(layout, hosted, KEY_GROUPS, this.#epoch)
+    this.#exchange = new Exchange(layout, hosted, KEY_GROUPS, this.#epoch, systemClock)
     this.#builder = new BatchBuilder(node.streamSchema, 1, new Dictionary())
     this.#outlet = new Outlet({
       layout,

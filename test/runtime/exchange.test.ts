@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
 import { BatchBuilder } from '../../runtime/batch-builder.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { Exchange } from '../../runtime/coordinator/exchange.ts'
 import { Dictionary } from '../../runtime/dictionary.ts'
 import { loadPlan, type WindowSpec } from '../../runtime/plan.ts'
@@ -40,6 +41,7 @@ function setUp(parallelism: number) {
     memories.map((memory) => ({ memory, ring: () => void rings++ })),
     16,
     7,
+    systemClock,
   )
   const consumers = memories.map((memory) => new RingConsumer(memory, layout.input))
   const reads = memories.map((): Read => ({ texts: [], marks: [], keysOfRows: [] }))

@@ -26,7 +26,7 @@ import { listCount, lowerIndex, recordAt, removeRecords, timeAt } from "./record
 import { hasFinished } from "./trigger";
 import {
   clearContents, dropLast, END_PASSED, ENTRY_COUNT, ENTRY_END, ENTRY_FLAGS, ENTRY_FRESH, ENTRY_KEY, ENTRY_LAST, ENTRY_LAST_BYTES,
-  ENTRY_LEAST, ENTRY_MOST, ENTRY_PANE_INDEX, ENTRY_RECORDS, ENTRY_START, keyRecords, rowOf,
+  ENTRY_LEAST, ENTRY_MOST, ENTRY_PANE_INDEX, ENTRY_RECORDS, ENTRY_START, keyRecords, LAST_TIMING_MASK, LAST_TIMING_SHIFT, rowOf,
 } from "./window-entry";
 
 export let lateUpdates: f64 = 0;
@@ -84,7 +84,7 @@ function emitResult(entry: usize, timing: i32): bool {
   const last: f64 = isLastPane(entry) ? CHANGE_LAST : 0;
   if (accumulation == MODE_RETRACTING && load<u32>(entry + ENTRY_LAST) != 0) {
     if (!emitsUnchanged && isUnchanged(entry)) return true;
-    if (!takeBack(entry, index - 1, timing, CHANGE_UPDATE_BEFORE)) return false;
+    if (!takeBack(entry, CHANGE_UPDATE_BEFORE)) return false;
   }
   const isUpdate = index > 0 && accumulation != MODE_DISCARDING && windowKind != WINDOW_COUNT;
   const change: f64 = isUpdate ? CHANGE_UPDATE_AFTER : CHANGE_INSERT;
@@ -93,7 +93,9 @@ function emitResult(entry: usize, timing: i32): bool {
   const pane = <f64>index * 4 + <f64>timing;
   if (!appendPane(load<i32>(entry + ENTRY_KEY), outputStart(entry), outputEnd(entry), pane, change + last, image, imageBytes, blob)) return false;
   store<i32>(entry + ENTRY_PANE_INDEX, index + 1);
-  return accumulation != MODE_RETRACTING || keepLast(entry);
+  if (accumulation != MODE_RETRACTING) return true;
+  store<i32>(entry + ENTRY_FLAGS, (load<i32>(entry + ENTRY_FLAGS) & ~LAST_TIMING_MASK) | (timing << LAST_TIMING_SHIFT));
+  return keepLast(entry);
 }
 
 // Count windows are named by their number in start; their bounds are those of their records.
@@ -108,9 +110,11 @@ function outputEnd(entry: usize): f64 {
   return end == Infinity ? NaN : end;
 }
 
-function takeBack(entry: usize, index: i32, timing: i32, change: f64): bool {
+// The row as it was emitted, but for its change.
+function takeBack(entry: usize, change: f64): bool {
   const bytes = load<i32>(entry + ENTRY_LAST_BYTES);
-  const pane = <f64>index * 4 + <f64>timing;
+  const timing = (load<i32>(entry + ENTRY_FLAGS) & LAST_TIMING_MASK) >> LAST_TIMING_SHIFT;
+  const pane = <f64>(load<i32>(entry + ENTRY_PANE_INDEX) - 1) * 4 + <f64>timing;
   return appendPane(
     load<i32>(entry + ENTRY_KEY), outputStart(entry), outputEnd(entry), pane, change, load<u32>(entry + ENTRY_LAST), bytes,
     bytes - imageFixedBytes(),
@@ -138,7 +142,7 @@ function keepLast(entry: usize): bool {
 /** The bounds of a window are about to change: what was emitted for it under the old ones is taken back; false when memory is exhausted. */
 export function forgetPanes(entry: usize): bool {
   if (load<u32>(entry + ENTRY_LAST) != 0) {
-    if (!takeBack(entry, load<i32>(entry + ENTRY_PANE_INDEX) - 1, timingOf(entry), CHANGE_DELETE)) return false;
+    if (!takeBack(entry, CHANGE_DELETE)) return false;
     dropLast(entry);
   }
   store<i32>(entry + ENTRY_PANE_INDEX, 0);

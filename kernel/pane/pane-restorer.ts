@@ -24,7 +24,7 @@ import { listCount, recordAt, reserveList } from "./record-list";
 import { armEntry, beginWindow } from "./window-contents";
 import {
   END_PASSED, ENTRY_COUNT, ENTRY_END, ENTRY_FINISHED, ENTRY_FLAGS, ENTRY_FRESH, ENTRY_LAST, ENTRY_LAST_BYTES, ENTRY_LEAST, ENTRY_MOST,
-  ENTRY_PANE_INDEX, ENTRY_RECORDS, ENTRY_SEQUENCE, ENTRY_START, ENTRY_TRIGGER, IS_CUT, keyCursor, keyRecords, lastEntry, LIST_COUNT,
+  ENTRY_PANE_INDEX, ENTRY_RECORDS, ENTRY_SEQUENCE, ENTRY_START, ENTRY_TRIGGER, IS_CUT, keyCursor, keyRecords, LAST_TIMING_MASK, lastEntry, LIST_COUNT,
   reserveKeyStates, restoreSequence, rowOf, setKeyCursor,
 } from "./window-entry";
 
@@ -192,7 +192,7 @@ function restoreWindow(key: i32, at: usize, end: usize): usize {
   const lastBytes = load<i32>(at, 76);
   if (!isWhole(load<f64>(at, 24)) || !isWhole(load<f64>(at, 32)) || !isWhole(load<f64>(at, 40))) return invalid();
   if (lastBytes < 0 || lastBytes > LAST_BYTES_MAX || (lastBytes > 0 && lastBytes < imageFixedBytes())) return invalid();
-  if (load<i32>(at, 64) < 0 || (load<i32>(at, 68) & ~(END_PASSED | IS_CUT)) != 0) return invalid();
+  if (load<i32>(at, 64) < 0 || (load<i32>(at, 68) & ~(END_PASSED | IS_CUT | LAST_TIMING_MASK)) != 0) return invalid();
   if (triggerCount < 32 && load<u32>(at, 72) >> triggerCount != 0) return invalid();
   const entry = beginWindow(key, start, windowEnd, before);
   if (entry == 0) return exhausted();

@@ -6,7 +6,7 @@
  * Invariant: images lie one after the other, so a range of a list can be staged at once.
  */
 import { allocate, bytesOf, release } from "../state/arena";
-import { recordBytes, releaseRecord, storeRecord } from "../aggregate/record-image";
+import { IMAGE_ARRIVAL, recordBytes, releaseRecord, storeRecord } from "../aggregate/record-image";
 import { LIST_CAPACITY, LIST_COUNT, LIST_PTR } from "./window-entry";
 
 export function listCount(list: usize): i32 {
@@ -47,19 +47,29 @@ export function insertRecord(list: usize, index: i32, row: i32, timeMs: f64): bo
   return true;
 }
 
-/** Appends all images of another list, which is empty afterwards; false when memory is exhausted. */
+/** Takes all images of another list, which is empty afterwards, in order of arrival; false when memory is exhausted. */
 export function moveRecords(into: usize, from: usize): bool {
-  const count = listCount(into);
-  const more = listCount(from);
-  if (more == 0) return true;
-  if (!reserveList(into, count + more)) return false;
-  memory.copy(recordAt(into, count), recordAt(from, 0), <usize>more * recordBytes);
-  store<i32>(into + LIST_COUNT, count + more);
+  let a = listCount(into) - 1;
+  let b = listCount(from) - 1;
+  if (b < 0) return true;
+  if (!reserveList(into, a + b + 2)) return false;
+  // Backwards, so that both lists can be merged within the larger one.
+  for (let to = a + b + 1; b >= 0; to--) {
+    const takesA = a >= 0 && arrivalAt(into, a) > arrivalAt(from, b);
+    memory.copy(recordAt(into, to), takesA ? recordAt(into, a) : recordAt(from, b), recordBytes);
+    if (takesA) a--;
+    else b--;
+  }
+  store<i32>(into + LIST_COUNT, listCount(into) + listCount(from));
   release(load<u32>(from + LIST_PTR), bytesOf(load<i32>(from + LIST_CAPACITY), recordBytes));
   store<u32>(from + LIST_PTR, 0);
   store<i32>(from + LIST_COUNT, 0);
   store<i32>(from + LIST_CAPACITY, 0);
   return true;
+}
+
+function arrivalAt(list: usize, index: i32): f64 {
+  return load<f64>(recordAt(list, index) + IMAGE_ARRIVAL);
 }
 
 /** Moves one image to the end of another list, leaving a hole that the caller closes; false when memory is exhausted. */

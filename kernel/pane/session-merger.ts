@@ -23,22 +23,37 @@ import {
   ENTRY_RECORDS, ENTRY_START, IS_CUT, lastEntry, removeEntry, rowOf, setBounds,
 } from "./window-entry";
 
-/** The session a record of [start, end) belongs to, made or grown as needed; 0 when memory is exhausted. */
-export function sessionOf(key: i32, start: f64, end: f64): usize {
+let first: usize = 0; // sessions that touch the record, neighbours all; 0: none
+let last: usize = 0;
+let newStart: f64 = 0;
+let newEnd: f64 = 0;
+
+/** Looks up what a record of [start, end) would become; answers when the session it would be part of is due at the latest, plus 1. */
+export function findSession(key: i32, start: f64, end: f64): f64 {
   // Sessions are sorted and apart, so those that touch are neighbours.
-  let last = lastEntry(key);
+  last = lastEntry(key);
   while (last != 0 && (load<f64>(last + ENTRY_START) > end || isCut(last))) last = load<u32>(last + ENTRY_BEFORE);
-  if (last == 0 || load<f64>(last + ENTRY_END) < start) return beginWindow(key, start, end, placeFor(key, start, end));
-  let first = last;
-  while (true) {
-    const before = <usize>load<u32>(first + ENTRY_BEFORE);
-    if (before == 0 || isCut(before) || load<f64>(before + ENTRY_END) < start) break;
-    first = before;
+  newStart = start;
+  newEnd = end;
+  first = 0;
+  if (last != 0 && load<f64>(last + ENTRY_END) >= start) {
+    first = last;
+    while (true) {
+      const before = <usize>load<u32>(first + ENTRY_BEFORE);
+      if (before == 0 || isCut(before) || load<f64>(before + ENTRY_END) < start) break;
+      first = before;
+    }
+    newStart = min(start, load<f64>(first + ENTRY_START));
+    newEnd = max(end, load<f64>(last + ENTRY_END));
   }
-  const newStart = min(start, load<f64>(first + ENTRY_START));
-  const newEnd = max(end, load<f64>(last + ENTRY_END));
+  return min(newEnd, newStart + lengthMaxMs);
+}
+
+/** The session of the record just looked up, made or grown as needed; 0 when memory is exhausted. */
+export function takeSession(key: i32): usize {
+  if (first == 0) return beginWindow(key, newStart, newEnd, placeFor(key, newStart, newEnd));
   if (first == last && newStart == load<f64>(first + ENTRY_START) && newEnd == load<f64>(first + ENTRY_END)) return first;
-  return grow(first, last, newStart, newEnd) ? first : 0;
+  return grow() ? first : 0;
 }
 
 function isCut(entry: usize): bool {
@@ -55,13 +70,13 @@ function placeFor(key: i32, start: f64, end: f64): usize {
   return at;
 }
 
-function grow(first: usize, last: usize, start: f64, end: f64): bool {
+function grow(): bool {
   for (let entry = first; ; entry = load<u32>(entry + ENTRY_AFTER)) {
     if (!forgetPanes(entry)) return false;
     if (entry == last) break;
   }
   // Triggers are merged with the new bounds in place, as those decide whether an end has been reached.
-  setBounds(first, start, end);
+  setBounds(first, newStart, newEnd);
   while (first != last) {
     const next = <usize>load<u32>(first + ENTRY_AFTER);
     if (!absorb(first, next)) return false;
@@ -70,7 +85,7 @@ function grow(first: usize, last: usize, start: f64, end: f64): bool {
     if (isLast) break;
   }
   const flags = load<i32>(first + ENTRY_FLAGS) & ~END_PASSED;
-  store<i32>(first + ENTRY_FLAGS, isEndReached(end) ? flags | END_PASSED : flags);
+  store<i32>(first + ENTRY_FLAGS, isEndReached(newEnd) ? flags | END_PASSED : flags);
   reviveEnd(first);
   return armEntry(first);
 }

@@ -14,7 +14,7 @@ import {
 import { sizeMs } from "../config";
 import { floorDivide } from "../window/slice-assigner";
 import { numberOf } from "./input-columns";
-import { isMerging, triggerCount, triggerNode } from "./pane-config";
+import { isMerging, isProcessingTime, triggerCount, triggerNode } from "./pane-config";
 import { isEndReached, isOver, processingMs, watermarkMs } from "./pane-time";
 import { ENTRY_COUNT, ENTRY_END, ENTRY_FINISHED, ENTRY_TRIGGER } from "./window-entry";
 
@@ -99,6 +99,13 @@ function reset(entry: usize, n: i32): void {
   for (let child = firstChild(n); child >= 0; child = nextSibling(child)) reset(entry, child);
 }
 
+function clearStates(entry: usize, n: i32): void {
+  const kind = kindOf(n);
+  const waits = kind == TRIGGER_PERIODIC || kind == TRIGGER_DELAY || kind == TRIGGER_CONTINUOUS;
+  if (kind != TRIGGER_WATERMARK) setState(entry, n, waits ? NaN : 0);
+  for (let child = firstChild(n); child >= 0; child = nextSibling(child)) clearStates(entry, child);
+}
+
 /** The trigger sees a record that was added to the window. */
 export function observeRecord(entry: usize, row: i32, timeMs: f64): void {
   observe(entry, 0, row, timeMs);
@@ -169,9 +176,9 @@ function isReady(entry: usize, n: i32): bool {
       return stateOf(entry, n) >= parameterOf(n);
     case TRIGGER_PERIODIC:
     case TRIGGER_DELAY:
-      return stateOf(entry, n) <= processingMs;
+      return stateOf(entry, n) <= (isProcessingTime && isOver() ? Infinity : processingMs);
     case TRIGGER_CONTINUOUS:
-      return stateOf(entry, n) <= watermarkMs || isEndReached(load<f64>(entry + ENTRY_END));
+      return stateOf(entry, n) <= (isEndReached(load<f64>(entry + ENTRY_END)) ? Infinity : watermarkMs);
     case TRIGGER_RECORD:
       return stateOf(entry, n) == 1;
     case TRIGGER_END:
@@ -212,8 +219,9 @@ function fire(entry: usize, n: i32): i32 {
       setState(entry, n, nextMoment(stateOf(entry, n), parameterOf(n), processingMs));
       return own | FIRED_PERIODIC;
     case TRIGGER_CONTINUOUS: {
-      if (!(stateOf(entry, n) <= watermarkMs)) return own;
-      setState(entry, n, nextMoment(stateOf(entry, n), parameterOf(n), watermarkMs));
+      // Behind the end there are no moments, but each late record fires.
+      const isPast = isEndReached(load<f64>(entry + ENTRY_END));
+      setState(entry, n, isPast ? NaN : nextMoment(stateOf(entry, n), parameterOf(n), watermarkMs));
       return own | FIRED_PERIODIC;
     }
     case TRIGGER_REPEATEDLY: {
@@ -230,6 +238,8 @@ function fire(entry: usize, n: i32): i32 {
     }
     case TRIGGER_IN_ORDER: {
       const bits = fire(entry, firstUnfinished(entry, n));
+      // Children of merging windows run side by side, each for the pane to come.
+      if (isMerging) for (let child = firstChild(n); child >= 0; child = nextSibling(child)) clearStates(entry, child);
       if (firstUnfinished(entry, n) < 0) setFinished(entry, n, true);
       return bits;
     }

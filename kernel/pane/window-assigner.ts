@@ -16,10 +16,10 @@ import { numberOf } from "./input-columns";
 import { closeColumn, endColumn, gapColumn, lengthMaxMs, openColumn, startColumn, windowKind } from "./pane-config";
 import { isLateFor, watermarkMs } from "./pane-time";
 import { insertRecord, listCount, lowerIndex, removeRecords, timeAt } from "./record-list";
-import { sessionOf } from "./session-merger";
+import { findSession, takeSession } from "./session-merger";
 import { addToWindow, beginWindow, closeState, dropWindow, seedWindow } from "./window-contents";
 import {
-  ENTRY_AFTER, ENTRY_END, ENTRY_PANE_INDEX, ENTRY_START, findAfter, findEntry, firstEntry, keyCursor, keyRecords, lastEntry, place, setKeyCursor,
+  ENTRY_PANE_INDEX, ENTRY_START, findAfter, findEntry, keyCursor, keyRecords, lastEntry, place, setKeyCursor,
 } from "./window-entry";
 
 export let isAccepted: bool = false;
@@ -93,19 +93,11 @@ function assignCumulating(key: i32, row: i32, timeMs: f64): bool {
 
 function assignSession(key: i32, row: i32, timeMs: f64): bool {
   const end = timeMs + (gapColumn < 0 ? sizeMs : numberOf(gapColumn, row));
-  // Alone the record would be late; in a session that still grows it is not.
-  if (isLateFor(end) && !touches(key, timeMs, end)) return true;
+  // Alone the record might be late; in a session that still grows it is not.
+  if (isLateFor(findSession(key, timeMs, end))) return true;
   isAccepted = true;
-  const entry = sessionOf(key, timeMs, end);
+  const entry = takeSession(key);
   return entry != 0 && addToWindow(entry, row, timeMs);
-}
-
-function touches(key: i32, start: f64, end: f64): bool {
-  for (let entry = firstEntry(key); entry != 0; entry = load<u32>(entry + ENTRY_AFTER)) {
-    if (load<f64>(entry + ENTRY_START) > end) return false;
-    if (load<f64>(entry + ENTRY_END) >= start) return true;
-  }
-  return false;
 }
 
 // Windows are named by their number in start; each is gone with its last record.
@@ -137,7 +129,9 @@ function assignNeighbours(key: i32, row: i32, timeMs: f64): bool {
   trimRecords(list);
   const isAround = windowKind == WINDOW_AROUND;
   const after = isAround ? slideMs : 0;
-  if (timeMs + horizonMs + latenessMs > watermarkMs && !insertRecord(list, lowerIndex(list, timeMs + 1), row, timeMs)) return false;
+  if (timeMs + horizonMs + latenessMs <= watermarkMs) return true;
+  const at = lowerIndex(list, timeMs + 1);
+  if (!insertRecord(list, at, row, timeMs)) return false;
   // Two ascending sequences of windows the record lies in: those of records u, and those that begin behind a record u. All of one length.
   let own = lowerIndex(list, timeMs - after);
   let behind = isAround ? listCount(list) : lowerIndex(list, timeMs - sizeMs - 1);
@@ -150,7 +144,9 @@ function assignNeighbours(key: i32, row: i32, timeMs: f64): bool {
     while (own < listCount(list) && timeAt(list, own) - sizeMs <= start) own++;
     while (behind < listCount(list) && timeAt(list, behind) + 1 <= start) behind++;
   }
-  return isAround || beginBehind(key, list, row, timeMs);
+  // A record that no window takes is late, and no later window has it.
+  if (!isAccepted) removeRecords(list, at, 1);
+  return isAround || !isAccepted || beginBehind(key, list, row, timeMs);
 }
 
 function giveRange(key: i32, list: usize, start: f64, end: f64, row: i32, timeMs: f64): bool {

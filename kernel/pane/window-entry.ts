@@ -45,6 +45,9 @@ export const ENTRY_TRIGGER = 120;
 export const END_PASSED = 1;
 /** A part of a longer session, cut at its greatest length: it grows no more. */
 export const IS_CUT = 2;
+/** Timing of the result last emitted, where it can be taken back: two bits. */
+export const LAST_TIMING_SHIFT = 8;
+export const LAST_TIMING_MASK = 3 << LAST_TIMING_SHIFT;
 
 /** A list of record images: pointer, count, capacity. */
 export const LIST_PTR = 0;

@@ -119,8 +119,8 @@ function kindOf(spec: TriggerSpec, of: (child: TriggerSpec) => Tree, compute: Co
     case 'orFinally':
       return node(L.TRIGGER_OR_FINALLY, [of(spec.of), of(spec.until)])
     case 'once':
-      // Parts of a trigger fire once unless they are repeated.
-      return of(spec.of)
+      // Finished by its first firing, whatever that of its part means.
+      return node(L.TRIGGER_ANY, [of(spec.of)])
     default: {
       const never: never = spec
       throw new RangeError(`Unknown trigger ${String(never)}`)

@@ -6,14 +6,13 @@
  * Invariant: operators come in an order in which inputs precede their readers; expressions are checked copies.
  */
 
-import { type DerivedRows, deriveOperator } from './plan-derive.ts'
+import { deriveOperator } from './plan-derive.ts'
 import { planError } from './plan-problem.ts'
+import type { DerivedRows } from './plan-rows.ts'
+import type { WindowRules } from './plan-rules.ts'
 import type { LatePolicy, OperatorSpec, Plan, SourceSpec } from './plan-spec.ts'
 import { inputUnknown } from './plan-validation.ts'
 import type { Schema } from './schema.ts'
-
-/** JavaScript functions of a job, by the uid of their operator. */
-export type JobFunctions = ReadonlyMap<string, unknown>
 
 /** An operator, and what is known of the rows that leave it. For a sink: of the rows that enter. */
 export interface AnalyzedOperator<S extends OperatorSpec = OperatorSpec> extends DerivedRows {
@@ -53,7 +52,7 @@ export interface AnalyzedPlan {
  *
  * @throws ConfigError `INPUT_UNKNOWN`, `PLAN_CYCLE`, `OPERATOR_ORPHAN`, `SINK_DUPLICATE` and those of {@link deriveOperator}.
  */
-export function analyze(input: Plan): AnalyzedPlan {
+export function analyze(input: Plan, rules: WindowRules | null = null): AnalyzedPlan {
   const indexes = new Map(input.operators.map(({ uid }, index) => [uid, index]))
   const downstream = readersOf(input, indexes)
   const order = inputsFirst(input, indexes)
@@ -62,7 +61,7 @@ export function analyze(input: Plan): AnalyzedPlan {
   for (const index of order) {
     const spec = input.operators[index]!
     const upstream = spec.op === 'source' ? null : operators.get(spec.inputs[0])!
-    const derived = deriveOperator(spec, upstream, `operators[${index}]`)
+    const derived = deriveOperator(spec, upstream, `operators[${index}]`, rules)
     operators.set(spec.uid, Object.freeze({ ...derived, uid: spec.uid, index, downstream: downstream.get(spec.uid)! }))
   }
   const plan = Object.freeze({ ...input, operators: Object.freeze(input.operators.map(({ uid }) => operators.get(uid)!.spec)) })

@@ -6,7 +6,8 @@
  * Invariant: every operator in it has passed the checks of `plan-validation.ts` and `plan-derive.ts`.
  */
 
-import { type DerivedRows, deriveOperator } from './plan-derive.ts'
+import { deriveOperator } from './plan-derive.ts'
+import type { DerivedRows } from './plan-rows.ts'
 import { NAME_CHARS_MAX, nameOf } from './plan-fields.ts'
 import { describeValue } from './plan-problem.ts'
 import type { OperatorSpec, Plan } from './plan-spec.ts'

@@ -11,35 +11,24 @@ import { checkColumnExpression, checkCondition } from './expression/check.ts'
 import type { Expression } from './expression/expression.ts'
 import { bare, namedRecord } from './plan-fields.ts'
 import { field, planError } from './plan-problem.ts'
-import type { EventTimeSpec, FilterSpec, FunctionRef, KeyBySpec, MapSpec, OperatorSpec, WindowSpec } from './plan-spec.ts'
-import { type ColumnDefinition, type ColumnType, isNumericType, requireColumn, type Schema, schemaOf } from './schema.ts'
-
-/** Most columns of its input that a window can use: keys, aggregated columns and, with a side output, all that go there. */
-export const WINDOW_COLUMNS_MAX = 32
-
-/** What is known of rows. */
-export interface DerivedRows {
-  readonly schema: Schema
-  /** Columns the rows are keyed by; empty when they are not. Of a window's results: the key columns among them. */
-  readonly keys: readonly string[]
-  /** The `eventTime` operator the rows have passed, and its column at that place; null when there is none, and after a window. */
-  readonly eventTime: { readonly uid: string; readonly column: string } | null
-  /** The window operator whose results the rows are; null before one. */
-  readonly windowUid: string | null
-  /** The source the rows come from. */
-  readonly sourceUid: string
-}
-
-export interface DerivedOperator extends DerivedRows {
-  readonly spec: OperatorSpec
-}
+import type { DerivedOperator, DerivedRows } from './plan-rows.ts'
+import type { WindowRules } from './plan-rules.ts'
+import type { EventTimeSpec, FilterSpec, FunctionRef, KeyBySpec, MapSpec, OperatorSpec } from './plan-spec.ts'
+import { deriveWindow } from './plan-window-derive.ts'
+import { type ColumnDefinition, type ColumnType, requireColumn, schemaOf } from './schema.ts'
 
 /**
  * @param input - What is known of the operator's input; null for sources.
+ * @param rules - Those of windows that are not plain, if there are such.
  * @throws ConfigError `COLUMN_UNKNOWN`, `COLUMN_TYPE`, `EXPRESSION_TYPE`, `EVENT_TIME_MISSING`, `EVENT_TIME_TWICE`, `KEY_REPLACED`,
  *   `NAME_CONFLICT`, `COLUMNS_TOO_MANY`, `PLAN_UNSUPPORTED`.
  */
-export function deriveOperator(spec: OperatorSpec, input: DerivedRows | null, path: string): DerivedOperator {
+export function deriveOperator(
+  spec: OperatorSpec,
+  input: DerivedRows | null,
+  path: string,
+  rules: WindowRules | null = null,
+): DerivedOperator {
   if (spec.op === 'source') {
     const schema = schemaOf(
       Object.entries(spec.schema).map(([name, type]) => ({ name, type })),
@@ -65,7 +54,8 @@ export function deriveOperator(spec: OperatorSpec, input: DerivedRows | null, pa
     case 'keyBy':
       return deriveKeyBy(spec, rows, path)
     case 'window':
-      return deriveWindow(spec, rows, path)
+      requireNoWindow(spec, rows, path)
+      return deriveWindow(spec, rows, path, rules)
     case 'sink':
       if (isKeyed(rows))
         throw unsupported(path, 'a sink after keyBy', 'a window between them', 'keyed rows without a window are not supported yet')
@@ -142,71 +132,6 @@ function deriveKeyBy(spec: KeyBySpec, rows: DerivedRows, path: string): DerivedO
     requireColumn(rows.schema, name, `${path}.columns[${index}]`)
   })
   return { ...rows, spec, keys: spec.columns }
-}
-
-function deriveWindow(spec: WindowSpec, rows: DerivedRows, path: string): DerivedOperator {
-  requireNoWindow(spec, rows, path)
-  if (rows.eventTime === null) {
-    const remedy = 'put eventTime(column, strategy) between the source and the window'
-    throw planError(
-      'EVENT_TIME_MISSING',
-      path,
-      { found: 'rows without an event time', wanted: 'an eventTime operator upstream', remedy },
-      true,
-    )
-  }
-  const taken = new Set(['windowStart', 'windowEnd'])
-  rows.keys.forEach((key) => {
-    if (taken.has(key)) throw nameConflict(path, key, 'a column that every result has', 'rename the key column by a map before')
-  })
-  for (const key of rows.keys) taken.add(key)
-  for (const [name, aggregate] of Object.entries(spec.aggregates)) {
-    const at = field(`${path}.aggregates`, name)
-    if (taken.has(name)) throw nameConflict(at, name, 'a key column, or one that every result has', 'name the aggregate otherwise')
-    if (aggregate.column === undefined) continue
-    const { type } = requireColumn(rows.schema, aggregate.column, `${at}.column`)
-    if (aggregate.fn !== 'count' && !isNumericType(type)) {
-      throw columnType(`${at}.column`, aggregate.column, type, `a numeric column (f64, i32, timestamp) for ${aggregate.fn}`)
-    }
-  }
-  requireColumnLimit(spec, rows, path)
-  const columns: ColumnDefinition[] = [
-    { name: 'windowStart', type: 'timestamp' },
-    { name: 'windowEnd', type: 'timestamp' },
-    ...rows.keys.map((key) => requireColumn(rows.schema, key, path)),
-    ...Object.keys(spec.aggregates).map((name) => ({ name, type: 'f64' as const })),
-  ]
-  return { ...rows, spec, schema: schemaOf(columns, path), eventTime: null, windowUid: spec.uid }
-}
-
-/** Columns travel to the kernel once in each form they are needed in: as numbers or codes, or only whether they are null. */
-function requireColumnLimit(spec: WindowSpec, rows: DerivedRows, path: string): void {
-  const used = new Set(rows.keys)
-  for (const { column } of Object.values(spec.aggregates)) {
-    if (column !== undefined) used.add(requireColumn(rows.schema, column, path).type === 'utf8' ? `count of ${column}` : column)
-  }
-  if (spec.late.kind === 'sideOutput') for (const { name } of rows.schema.columns) used.add(name)
-  if (used.size <= WINDOW_COLUMNS_MAX) return
-  const wanted = `at most ${WINDOW_COLUMNS_MAX}`
-  const remedy =
-    spec.late.kind === 'sideOutput'
-      ? 'a side output needs all columns of its rows: drop those nobody needs by a map'
-      : 'split the window into two'
-  throw planError(
-    'COLUMNS_TOO_MANY',
-    path,
-    { found: `a window over ${used.size} columns (keys, aggregated, late rows)`, wanted, remedy },
-    true,
-  )
-}
-
-function nameConflict(path: string, name: string, what: string, remedy: string): Error {
-  return planError(
-    'NAME_CONFLICT',
-    path,
-    { found: `the name ${JSON.stringify(name)}, which is ${what}`, wanted: 'a free name', remedy },
-    true,
-  )
 }
 
 function columnType(path: string, name: string, type: ColumnType, wanted: string): Error {

@@ -113,6 +113,25 @@ export class Fields {
     throw planError('PLAN_TYPE', this.at(name), { found: value, wanted: 'true or false' })
   }
 
+  /** A finite number. */
+  number(
+    name: string,
+    rule: { readonly code: string; readonly wanted: string; readonly least: number; readonly most: number; readonly whenAbsent?: number },
+  ): number {
+    const value = this.optional(name) ?? (this.has(name) ? null : rule.whenAbsent)
+    if (value === undefined) throw planError('PLAN_FIELD_MISSING', this.at(name), { found: undefined, wanted: rule.wanted })
+    if (typeof value === 'number' && Number.isFinite(value) && value >= rule.least && value <= rule.most) return value + 0
+    throw planError(rule.code, this.at(name), { found: value, wanted: rule.wanted })
+  }
+
+  /** The `true` that stands for a JavaScript function. */
+  functionRef(name: string): true {
+    const value = this.optional(name)
+    if (value === true) return value
+    const remedy = 'functions are not part of a plan; they are kept beside it by uid'
+    throw planError('PLAN_TYPE', this.at(name), { found: value, wanted: 'true', remedy })
+  }
+
   array(name: string, of: string): readonly unknown[] {
     const value = this.required(name, of)
     if (Array.isArray(value)) return value

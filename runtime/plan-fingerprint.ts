@@ -24,24 +24,25 @@ export function canonicalPlan(plan: Plan): string {
     if (operator.op === 'window') Object.assign(pairs, windowPairs(operator))
     return { ...operator, ...pairs }
   })
-  return canonical({ ...plan, operators })
+  return canonicalText({ ...plan, operators })
 }
 
 /** Fields that plans of before did not have are left out where they say what was meant then, so that those keep their fingerprint. */
 function windowPairs(spec: WindowSpec): Record<string, unknown> {
   const pairs: Record<string, unknown> = { aggregates: Object.entries(spec.aggregates) }
   if (spec.time === 'event') pairs['time'] = undefined
-  if (canonical(spec.trigger) === '{"kind":"onWatermark"}') pairs['trigger'] = undefined
+  if (canonicalText(spec.trigger) === '{"kind":"onWatermark"}') pairs['trigger'] = undefined
   if (spec.accumulation === 'accumulating') pairs['accumulation'] = undefined
   if (spec.closing === 'none') pairs['closing'] = undefined
   if (spec.apply !== undefined) pairs['apply'] = { ...spec.apply, schema: Object.entries(spec.apply.schema) }
   return pairs
 }
 
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+/** JSON without spaces, fields sorted: equal for values that are. */
+export function canonicalText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   const fields = Object.entries(value).filter(([, item]) => item !== undefined)
   fields.sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${fields.map(([name, item]) => `${JSON.stringify(name)}:${canonical(item)}`).join(',')}}`
+  return `{${fields.map(([name, item]) => `${JSON.stringify(name)}:${canonicalText(item)}`).join(',')}}`
 }

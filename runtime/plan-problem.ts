@@ -14,6 +14,8 @@ export interface Problem {
   readonly remedy?: string | null
   /** The nearest legal word, from {@link suggestion}. */
   readonly suggestion?: string | null
+  /** Name of the rule that is broken. */
+  readonly rule?: string
 }
 
 const SHOWN_CHARS_MAX = 80
@@ -30,7 +32,13 @@ export function planError(code: string, path: string, problem: Problem, verbatim
   const remedy = problem.remedy === undefined || problem.remedy === null ? '' : `; ${problem.remedy}`
   const message = `Cannot accept ${path}: found ${found}, wanted ${problem.wanted}${hint}${remedy}`
   return new ConfigError(code, message, {
-    details: { path, found, wanted: problem.wanted, ...(suggested === null ? {} : { suggestion: suggested }) },
+    details: {
+      path,
+      found,
+      wanted: problem.wanted,
+      ...(suggested === null ? {} : { suggestion: suggested }),
+      ...(problem.rule === undefined ? {} : { rule: problem.rule }),
+    },
   })
 }
 

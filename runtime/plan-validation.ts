@@ -10,8 +10,9 @@
 import { DURATION_MS_MAX } from './duration.ts'
 import { bare, Fields, nameOf, namedRecord } from './plan-fields.ts'
 import { field, planError, suggestion } from './plan-problem.ts'
+import type { WindowRules } from './plan-rules.ts'
 import type { EventTimeSpec, FilterSpec, KeyBySpec, MapSpec, OperatorSpec, Plan, SinkSpec, SourceSpec, WatermarkSpec } from './plan-spec.ts'
-import { parseWindow, WINDOW_FIELDS } from './plan-window.ts'
+import { parseWindow } from './plan-window.ts'
 import { type ColumnType, checkedType, schemaOf } from './schema.ts'
 
 export const PLAN_VERSION = 1
@@ -43,8 +44,8 @@ const LATER_OPERATORS = [
 const WATERMARKS = ['monotonous', 'boundedOutOfOrderness'] as const
 const LATER_WATERMARKS = ['punctuated', 'timeLag', 'percentile', 'predicted', 'manual', 'custom']
 
-/** Checks the shape of a whole plan. */
-export function parsePlan(input: unknown): Plan {
+/** Checks the shape of a whole plan. `rules`: those of windows that are not plain, if there may be such. */
+export function parsePlan(input: unknown, rules: WindowRules | null = null): Plan {
   if (typeof input === 'string') {
     throw planError('PLAN_TYPE', 'the plan', {
       found: input,
@@ -64,7 +65,7 @@ export function parsePlan(input: unknown): Plan {
   const wanted = `an array of 1 to ${OPERATORS_MAX} operators`
   const list = fields.array('operators', wanted)
   if (list.length === 0 || list.length > OPERATORS_MAX) throw planError('PLAN_TYPE', 'operators', { found: list, wanted })
-  const operators = Array.from(list, (operator, index) => parseOperator(operator, `operators[${index}]`))
+  const operators = Array.from(list, (operator, index) => parseOperator(operator, `operators[${index}]`, rules))
   const uids = new Map<string, number>()
   operators.forEach(({ uid }, index) => {
     const first = uids.get(uid)
@@ -83,13 +84,13 @@ export function uidDuplicate(uid: string, path: string, owner: string): Error {
 }
 
 /** Checks the shape of one operator. */
-export function parseOperator(input: unknown, path: string): OperatorSpec {
+export function parseOperator(input: unknown, path: string, rules: WindowRules | null = null): OperatorSpec {
   const fields = new Fields(input, path, null, 'an operator: {"uid", "op", …}')
   const op = fields.word('op', 'OPERATOR_UNKNOWN', OPERATORS, LATER_OPERATORS)
-  return bare(parseKnown(op, fields))
+  return bare(parseKnown(op, fields, rules))
 }
 
-function parseKnown(op: (typeof OPERATORS)[number], fields: Fields): OperatorSpec {
+function parseKnown(op: (typeof OPERATORS)[number], fields: Fields, rules: WindowRules | null): OperatorSpec {
   switch (op) {
     case 'source':
       return parseSource(fields)
@@ -102,8 +103,7 @@ function parseKnown(op: (typeof OPERATORS)[number], fields: Fields): OperatorSpe
     case 'keyBy':
       return parseKeyBy(fields)
     case 'window':
-      fields.allow(['uid', 'op', 'inputs', ...WINDOW_FIELDS])
-      return { uid: parseUid(fields), op: 'window', inputs: parseInputs(fields), ...parseWindow(fields) }
+      return parseWindow(fields, { uid: parseUid(fields), inputs: parseInputs(fields), schemaOf: parseSchema, rules })
     case 'sink':
       return parseSink(fields)
     default: {
@@ -192,7 +192,7 @@ function parseFilter(fields: Fields): FilterSpec {
   const inputs = parseInputs(fields)
   if (typeof where === 'object' && where !== null && Object.hasOwn(where, 'function')) {
     const ref = new Fields(where, fields.at('where'), ['function'])
-    requireTrue(ref, 'function')
+    ref.functionRef('function')
     return { uid, op: 'filter', inputs, where: bare({ function: true }) }
   }
   // The expression is checked, and replaced by the checked copy, once the schema of its rows is known.
@@ -204,7 +204,7 @@ function parseMap(fields: Fields): MapSpec {
   const uid = parseUid(fields)
   const inputs = parseInputs(fields)
   if (fields.has('function')) {
-    requireTrue(fields, 'function')
+    fields.functionRef('function')
     if (fields.has('columns')) throw mapInvalid(fields, 'columns and a function')
     return { uid, op: 'map', inputs, function: true, schema: parseSchema(fields) }
   }
@@ -224,17 +224,6 @@ function mapInvalid(fields: Fields, found: string): Error {
     { found, wanted: 'either columns with an expression each, or a function with a schema' },
     true,
   )
-}
-
-function requireTrue(fields: Fields, name: string): void {
-  const value = fields.optional(name)
-  if (value !== true) {
-    throw planError('PLAN_TYPE', fields.at(name), {
-      found: value,
-      wanted: 'true',
-      remedy: 'functions are not part of a plan; they are kept beside it by uid',
-    })
-  }
 }
 
 function parseKeyBy(fields: Fields): KeyBySpec {

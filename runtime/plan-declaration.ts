@@ -8,14 +8,13 @@
 
 import { deriveOperator } from './plan-derive.ts'
 import type { DerivedRows } from './plan-rows.ts'
+import { functionKey, type JobFunctions } from './plan-functions.ts'
+import { loadWith } from './plan-loading.ts'
+import type { Brought, WindowRules } from './plan-rules.ts'
 import { NAME_CHARS_MAX, nameOf } from './plan-fields.ts'
 import { describeValue } from './plan-problem.ts'
 import type { OperatorSpec, Plan } from './plan-spec.ts'
 import { PLAN_VERSION, parseOperator, uidDuplicate } from './plan-validation.ts'
-import type { RowObject } from './record-batch.ts'
-
-/** A JavaScript function of a filter (gives a boolean) or of a map (gives a row). */
-export type RowFunction = (row: RowObject) => unknown
 
 /** Fields of an operator but for its uid, not yet checked. */
 export interface OperatorFields {
@@ -39,7 +38,8 @@ export interface UidRule {
 export class Declaration {
   readonly #name: string
   readonly #operators = new Map<string, { readonly spec: OperatorSpec; readonly rows: DerivedRows }>()
-  readonly #functions = new Map<string, RowFunction>()
+  readonly #functions = new Map<string, Readonly<Record<string, unknown>>>()
+  #rules: WindowRules | null = null
 
   constructor(name: string) {
     this.#name = nameOf(name, 'the name of the pipeline', `a well-formed string of 1 to ${NAME_CHARS_MAX} characters`)
@@ -48,17 +48,19 @@ export class Declaration {
   /**
    * Adds an operator.
    *
+   * @param brought - Its functions by what they are for, and the rules of what is not plain about it.
    * @returns its uid.
    * @throws ConfigError as `loadPlan` would, with a path that begins with the kind of the operator and its uid.
    */
-  add(fields: OperatorFields, rule: UidRule, fn: RowFunction | null = null): string {
+  add(fields: OperatorFields, rule: UidRule, brought: Partial<Brought> = {}): string {
     const uid = this.#uidOf(rule, fields.op)
     const path = `${fields.op} ${describeValue(uid)}`
-    const spec = parseOperator({ ...fields, uid }, path)
+    this.#rules ??= brought.rules ?? null
+    const spec = parseOperator({ ...fields, uid }, path, this.#rules)
     const input = fields.inputs === undefined ? null : this.#operators.get(fields.inputs[0]!)!.rows
-    const derived = deriveOperator(spec, input, path)
+    const derived = deriveOperator(spec, input, path, this.#rules)
     this.#operators.set(spec.uid, { spec: derived.spec, rows: derived })
-    if (fn !== null) this.#functions.set(spec.uid, fn)
+    if (brought.functions !== undefined) this.#functions.set(spec.uid, brought.functions)
     return spec.uid
   }
 
@@ -68,8 +70,8 @@ export class Declaration {
     this.#functions.delete(uid)
   }
 
-  /** The plan of all operators that lead to a sink so far, and their functions. */
-  complete(): { readonly plan: Plan; readonly functions: ReadonlyMap<string, RowFunction> } {
+  /** The plan of all operators that lead to a sink so far, and their functions by their keys. */
+  complete(): { readonly plan: Plan; readonly functions: JobFunctions } {
     const used = new Set<string>()
     const specs = [...this.#operators.values()].map(({ spec }) => spec)
     // Inputs precede their readers, so going backwards meets every reader before what it reads.
@@ -77,8 +79,12 @@ export class Declaration {
       if (spec.op === 'sink') used.add(spec.uid)
       if (spec.op !== 'source' && used.has(spec.uid)) used.add(spec.inputs[0])
     }
-    const functions = new Map([...this.#functions].filter(([uid]) => used.has(uid)))
-    return { plan: { millrace: PLAN_VERSION, name: this.#name, operators: specs.filter(({ uid }) => used.has(uid)) }, functions }
+    const functions = new Map<string, unknown>()
+    for (const [uid, parts] of this.#functions) {
+      if (used.has(uid)) for (const [part, fn] of Object.entries(parts)) functions.set(functionKey(uid, part), fn)
+    }
+    const plan = { millrace: PLAN_VERSION, name: this.#name, operators: specs.filter(({ uid }) => used.has(uid)) } as const
+    return { plan: loadWith(plan, functions, this.#rules), functions }
   }
 
   #uidOf({ uid, isFixed, derived, counted }: UidRule, op: string): unknown {

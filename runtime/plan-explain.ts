@@ -10,7 +10,8 @@ import { formatExpression, formatName } from './expression/format.ts'
 import type { AnalyzedOperator, AnalyzedPlan } from './plan-analysis.ts'
 import { isFunctionRef } from './plan-derive.ts'
 import { describeValue } from './plan-problem.ts'
-import type { AggregateSpec, OperatorSpec, WatermarkSpec, WindowSpec } from './plan-spec.ts'
+import type { OperatorSpec, WatermarkSpec, WindowSpec } from './plan-spec.ts'
+import { aggregateText, countText, durationText, shown, windowLines, windowText } from './plan-window-text.ts'
 import type { Schema } from './schema.ts'
 
 export interface Explanation {
@@ -26,9 +27,9 @@ export function explainAnalyzed(analyzed: AnalyzedPlan): Explanation {
 function textOf({ plan, operators, sources, sinks }: AnalyzedPlan): string {
   const lines = [
     `Job ${shown(plan.name)}: ${[
-      count(plan.operators.length, 'operator'),
-      count(sources.length, 'source'),
-      count(sinks.length, 'output'),
+      countText(plan.operators.length, 'operator'),
+      countText(sources.length, 'source'),
+      countText(sinks.length, 'output'),
     ].join(', ')}`,
     '',
   ]
@@ -64,7 +65,7 @@ function detailsOf({ spec, keys }: AnalyzedOperator): readonly string[] {
       return [`keys: ${spec.columns.map(formatName).join(', ')}`]
     case 'window':
       return [
-        `window: ${windowText(spec)}${keys.length === 0 ? ', not keyed' : ''}`,
+        ...windowLines(spec, keys.length > 0),
         `late: ${lateText(spec)}`,
         ...Object.entries(spec.aggregates).map(([name, aggregate]) => `${formatName(name)} = ${aggregateText(aggregate)}`),
       ]
@@ -79,16 +80,9 @@ function detailsOf({ spec, keys }: AnalyzedOperator): readonly string[] {
 
 function watermarkText(watermark: WatermarkSpec): string {
   const idle = watermark.idleAfterMs === undefined ? '' : `, idle after ${durationText(watermark.idleAfterMs)}`
-  const every = `, every ${count(watermark.everyRecords, 'record')} of a split`
+  const every = `, every ${countText(watermark.everyRecords, 'record')} of a split`
   const kind = watermark.kind === 'monotonous' ? 'monotonous' : `largest event time less ${durationText(watermark.delayMs)}`
   return `${kind}${idle}${every}`
-}
-
-function windowText({ window }: WindowSpec): string {
-  if (window.kind !== 'tumbling' && window.kind !== 'sliding') return window.kind
-  const slide = window.kind === 'sliding' ? ` every ${durationText(window.slideMs)}` : ''
-  const offset = window.offsetMs === 0 ? '' : `, offset ${window.offsetMs < 0 ? '-' : ''}${durationText(Math.abs(window.offsetMs))}`
-  return `${window.kind} ${durationText(window.sizeMs)}${slide}${offset}`
 }
 
 function lateText({ late, allowedLatenessMs }: WindowSpec): string {
@@ -97,27 +91,10 @@ function lateText({ late, allowedLatenessMs }: WindowSpec): string {
   return `${allowed}${late.kind === 'sideOutput' ? `send to ${shown(late.name)}` : policy}`
 }
 
-function aggregateText({ fn, column, compensated, population }: AggregateSpec): string {
-  const options = [compensated === true ? 'compensated' : '', population === true ? 'population' : ''].filter((option) => option !== '')
-  return `${fn}(${[column === undefined ? '' : formatName(column), ...options].filter((part) => part !== '').join(', ')})`
-}
-
 function schemaText(schema: Schema): string {
   const columns = schema.columns.slice(0, 20).map(({ name, type }) => `${formatName(name)} ${type}`)
   const more = schema.columns.length - columns.length
   return more === 0 ? columns.join(', ') : `${columns.join(', ')} and ${more} more`
-}
-
-/** Milliseconds in the largest unit that divides them. */
-export function durationText(ms: number): string {
-  const units = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1_000],
-  ] as const
-  for (const [unit, length] of units) if (ms !== 0 && ms % length === 0) return `${ms / length} ${unit}`
-  return `${ms} ms`
 }
 
 function mermaidOf({ plan, operators }: AnalyzedPlan): string {
@@ -159,7 +136,10 @@ function labelOf(spec: OperatorSpec): readonly string[] {
     case 'keyBy':
       return [`key by ${shortened(spec.columns.map(formatName).join(', '))}`]
     case 'window':
-      return [windowText(spec), shortened(Object.keys(spec.aggregates).map(formatName).join(', '))]
+      return [
+        shortened(windowText(spec)),
+        shortened([...Object.keys(spec.aggregates), ...Object.keys(spec.apply?.schema ?? {})].map(formatName).join(', ')),
+      ]
     case 'sink':
       return [`sink ${shown(spec.name)}`]
     default: {
@@ -173,11 +153,6 @@ function shortened(text: string): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }
 
-/** A name as it is if it is plain, else quoted with everything unprintable escaped. */
-function shown(name: string): string {
-  return /^[\w.:/@-]+$/.test(name) ? name : describeValue(name)
-}
-
 /** Text inside a quoted Mermaid label. */
 function encoded(text: string): string {
   const quoted = describeValue(text)
@@ -186,8 +161,4 @@ function encoded(text: string): string {
 
 function entities(text: string): string {
   return text.replace(/[#"<>&`\\[\]{}()|]/g, (char) => `#${char.charCodeAt(0)};`)
-}
-
-function count(value: number, noun: string): string {
-  return `${value.toLocaleString('en-US')} ${noun}${value === 1 ? '' : 's'}`
 }

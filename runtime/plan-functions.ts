@@ -6,22 +6,18 @@
  * Invariant: a key is the uid of the operator, followed by `.` and what the function is for where an operator can have several.
  */
 
-import { nodesOf } from './plan-legality.ts'
 import { planError } from './plan-problem.ts'
-import type { OperatorSpec, Plan, WindowSpec } from './plan-spec.ts'
+import type { WindowRules } from './plan-rules.ts'
+import type { OperatorSpec, Plan } from './plan-spec.ts'
 import type { RowObject } from './record-batch.ts'
 import type { Json } from './schema.ts'
+import type { WindowFunction } from './window-assigner/custom-windows.ts'
 
-/** Of a filter (gives a boolean), a map (gives a row), a trigger (whether to fire), a session (its gap in ms) or a state window. */
-export type RowFunction = (row: RowObject, timestampMs: number) => unknown
+/** Of a filter (gives a boolean) or a map (gives a row). */
+export type RowFunction = (row: RowObject) => unknown
 
-/** Windows `[start, end)` in milliseconds that a record is in. */
-export type AssignerFunction = (row: RowObject, timestampMs: number) => readonly AssignedWindow[]
-
-export interface AssignedWindow {
-  readonly start: number
-  readonly end: number
-}
+/** Of a session (its gap in ms), a state window (a boolean) or a trigger (whether to fire): gets the event time, too. */
+export type TimedRowFunction = (row: RowObject, timestampMs: number) => unknown
 
 /** What a function of a window is told of the window that fires. Bounds of a global window are null. */
 export interface FiredWindow {
@@ -39,67 +35,55 @@ export interface FiredWindow {
 export type ApplyFunction = (records: readonly RowObject[], window: FiredWindow) => Iterable<object>
 
 /** An aggregate in JavaScript. Accumulators are JSON, so that they can be kept in checkpoints; they may be changed in place. */
-export interface AggregateFunctions<A extends Json = Json, R extends Json = Json> {
+export interface AggregateFunctions<A extends Json = Json, V extends Json = Json, Row = RowObject> {
   /** An empty accumulator. */
   create(): A
   /** The accumulator with a record. */
-  add(accumulator: A, row: RowObject, timestampMs: number): A
+  add(accumulator: A, row: Row, timestampMs: number): A
   /** Two accumulators as one; the records of the first come before those of the second. */
   merge(a: A, b: A): A
-  result(accumulator: A): R
+  result(accumulator: A): V
 }
 
-export type JobFunction = RowFunction | AssignerFunction | ApplyFunction | AggregateFunctions<never, Json>
+export type JobFunction = RowFunction | TimedRowFunction | WindowFunction | ApplyFunction | AggregateFunctions<never, Json>
 
-/** JavaScript functions of a job by their keys: see {@link functionKeysOf}. */
+/** JavaScript functions of a job by their keys: see {@link functionKey}. */
 export type JobFunctions = ReadonlyMap<string, unknown>
 
-/** What the functions of an operator are for: `''` for the only one of a filter or a map, else `gap`, `aggregate.NAME` and so on. */
-export function functionPartsOf(spec: OperatorSpec): readonly string[] {
+/**
+ * What the functions of an operator are for: `''` for the only one of a filter or a map, else `gap`, `aggregate.NAME` and so on.
+ *
+ * @param rules - Those of windows that are not plain, if there are such.
+ */
+export function functionPartsOf(spec: OperatorSpec, rules: WindowRules | null): readonly string[] {
   switch (spec.op) {
     case 'filter':
       return isMarked(spec.where) ? [''] : []
     case 'map':
       return spec.function === true ? [''] : []
     case 'window':
-      return windowPartsOf(spec)
+      return [...(rules?.functionPartsOf(spec) ?? []), ...(spec.apply === undefined ? [] : ['apply'])]
     default:
       return []
   }
 }
 
-function windowPartsOf({ window, trigger, aggregates, apply }: WindowSpec): readonly string[] {
-  const parts: string[] = []
-  if (window.kind === 'session' && isMarked(window.gap)) parts.push('gap')
-  if (window.kind === 'stateWindow' && isMarked(window.open)) parts.push('open')
-  if (window.kind === 'stateWindow' && isMarked(window.close)) parts.push('close')
-  if (window.kind === 'custom') parts.push('window')
-  if (nodesOf(trigger).some(({ kind }) => kind === 'custom')) parts.push('trigger')
-  for (const [name, { fn }] of Object.entries(aggregates)) if (fn === 'custom') parts.push(`aggregate.${name}`)
-  if (apply !== undefined) parts.push('apply')
-  return parts
-}
-
 /** Own fields only: a polluted prototype must not make an expression a function. */
-function isMarked(part: object | undefined): boolean {
+export function isMarked(part: object | undefined): boolean {
   return part !== undefined && Object.hasOwn(part, 'function')
 }
 
-/** The key of a function. */
+/** The key of a function: `minutes.gap` of what is for the gap of the operator `minutes`. */
 export function functionKey(uid: string, part: string): string {
   return part === '' ? uid : `${uid}.${part}`
 }
 
-/** Keys of the functions that an operator needs. */
-export function functionKeysOf(spec: OperatorSpec): readonly string[] {
-  return functionPartsOf(spec).map((part) => functionKey(spec.uid, part))
-}
-
 /** @throws ConfigError `FUNCTION_MISSING`; `UID_DUPLICATE` if two operators need a function under the same key. */
-export function requireFunctions(plan: Plan, functions: JobFunctions): void {
+export function requireFunctions(plan: Plan, functions: JobFunctions, rules: WindowRules | null): void {
   const owners = new Map<string, string>()
   plan.operators.forEach((operator, index) => {
-    for (const key of functionKeysOf(operator)) {
+    for (const part of functionPartsOf(operator, rules)) {
+      const key = functionKey(operator.uid, part)
       const owner = owners.get(key)
       if (owner !== undefined) {
         const remedy = `${JSON.stringify(owner)} keeps a function under ${JSON.stringify(key)}, too: give one of them another uid`

@@ -17,7 +17,7 @@ const analyses = new WeakMap<object, AnalyzedPlan>()
 /** As `loadPlan`, of which this is the work. `rules`: those of windows that are not plain, if there may be such. */
 export function loadWith(input: unknown, functions: JobFunctions, rules: WindowRules | null): Plan {
   const { plan } = analysisOf(input, rules)
-  requireFunctions(plan, functions)
+  requireFunctions(plan, functions, rules)
   return plan
 }
 

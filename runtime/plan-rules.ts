@@ -30,20 +30,41 @@ export interface WindowRules {
   typeOfAggregate(spec: AggregateSpec, schema: Schema, path: string): ColumnType
   /** Checks columns and expressions of window, trigger and evictor. @returns the operator with checked copies. */
   deriveParts(spec: WindowSpec, schema: Schema, path: string): WindowSpec
+  /** What its functions are for, but for `apply`. */
+  functionPartsOf(spec: WindowSpec): readonly string[]
+  /** How many columns are computed before the kernel: assigned windows, gaps, conditions of state windows and triggers. */
+  computedColumnCount(spec: WindowSpec): number
 }
 
-const RULES = Symbol('rules')
-
-/** Lets a declaration bring rules. They are no part of the data: JSON, copies and comparisons do not see them. */
-export function bringing<T extends object>(declaration: T, rules: WindowRules): T {
-  return Object.defineProperty(declaration, RULES, { value: rules })
+/** What a declaration brings beside its data. */
+export interface Brought {
+  readonly rules: WindowRules | null
+  /** Functions by what they are for, such as `gap`: see `plan-functions.ts`. */
+  readonly functions: Readonly<Record<string, unknown>>
 }
 
-/** The rules that one of the declarations brings, or null. */
-export function rulesOf(...declarations: readonly unknown[]): WindowRules | null {
-  for (const declaration of declarations) {
-    if (typeof declaration !== 'object' || declaration === null || !Object.hasOwn(declaration, RULES)) continue
-    return (declaration as { readonly [RULES]: WindowRules })[RULES]
-  }
-  return null
+const BROUGHT = Symbol('brought')
+const NOTHING: Brought = Object.freeze({ rules: null, functions: Object.freeze({}) })
+
+/** Lets a declaration bring rules, and functions. They are no part of the data: JSON, copies and comparisons do not see them. */
+export function bringing<T extends object>(
+  declaration: T,
+  rules: WindowRules | null,
+  functions: Readonly<Record<string, unknown>> = {},
+): T {
+  return Object.defineProperty(declaration, BROUGHT, { value: Object.freeze({ rules, functions }) satisfies Brought })
+}
+
+/** What declarations bring, together. */
+export function broughtBy(...declarations: readonly unknown[]): Brought {
+  return declarations.map(broughtByOne).reduce(together, NOTHING)
+}
+
+export function together(a: Brought, b: Brought): Brought {
+  return { rules: a.rules ?? b.rules, functions: { ...a.functions, ...b.functions } }
+}
+
+function broughtByOne(declaration: unknown): Brought {
+  const isObject = typeof declaration === 'object' && declaration !== null
+  return isObject && Object.hasOwn(declaration, BROUGHT) ? (declaration as { readonly [BROUGHT]: Brought })[BROUGHT] : NOTHING
 }

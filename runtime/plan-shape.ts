@@ -1,5 +1,5 @@
 /**
- * Windows beyond tumbling and sliding, as a plan writes them.
+ * Windows beyond tumbling and sliding, as a plan writes them; those of calendars and tables are in `window-assigner/calendar-spec.ts`.
  *
  * Before: `plan-window.ts`, by the rules of `plan-window-rules.ts`. After: `plan-window-derive.ts`, which checks expressions.
  *
@@ -10,14 +10,11 @@ import { DURATION_MS_MAX } from './duration.ts'
 import type { Expression } from './expression/expression.ts'
 import { bare, Fields } from './plan-fields.ts'
 import { planError } from './plan-problem.ts'
-import type { FunctionRef, IntervalSpec, SessionShape, WindowShape } from './plan-spec.ts'
+import type { FunctionRef, SessionShape, WindowShape } from './plan-spec.ts'
 import { FANOUT_MAX, parseOffset } from './plan-window.ts'
 
-export const INTERVALS_MAX = 10_000
 /** Most records a count window has. */
 export const COUNT_MAX = 1_000_000
-/** Timestamps are within ±8.64e15. */
-const TIMESTAMP_MS_MAX = DURATION_MS_MAX
 
 const POSITIVE = { wanted: 'a positive integer of milliseconds', least: 1, most: DURATION_MS_MAX }
 const NOT_NEGATIVE = { wanted: 'a non-negative integer of milliseconds', least: 0, most: DURATION_MS_MAX }
@@ -96,39 +93,6 @@ function parseCount(fields: Fields, name: string): number {
 export function parseGlobal(fields: Fields): WindowShape {
   fields.allow(['kind'])
   return { kind: 'global' }
-}
-
-export function parseIntervals(fields: Fields): WindowShape {
-  fields.allow(['kind', 'table'])
-  const path = fields.at('table')
-  const wanted = `an array of 1 to ${INTERVALS_MAX} intervals`
-  const list = fields.array('table', wanted)
-  if (list.length === 0 || list.length > INTERVALS_MAX) throw planError('INTERVALS_INVALID', path, { found: list, wanted })
-  const seen = new Set<string>()
-  const table = Array.from(list, (item, index): IntervalSpec => {
-    const interval = parseInterval(new Fields(item, `${path}[${index}]`, ['name', 'startMs', 'endMs'], '{"startMs", "endMs"}'))
-    const bounds = `${interval.startMs} to ${interval.endMs}`
-    if (seen.has(bounds)) {
-      const problem = { found: bounds, wanted: 'every interval once', remedy: 'a window is known by its bounds: give the two one entry' }
-      throw planError('INTERVALS_INVALID', `${path}[${index}]`, problem, true)
-    }
-    seen.add(bounds)
-    return interval
-  })
-  return { kind: 'intervals', table: Object.freeze(table) }
-}
-
-function parseInterval(fields: Fields): IntervalSpec {
-  const rule = {
-    code: 'INTERVALS_INVALID',
-    wanted: 'integer milliseconds since the epoch',
-    least: -TIMESTAMP_MS_MAX,
-    most: TIMESTAMP_MS_MAX,
-  }
-  const startMs = fields.integer('startMs', rule)
-  const endMs = fields.integer('endMs', rule)
-  if (startMs >= endMs) throw planError('INTERVALS_INVALID', fields.at('endMs'), { found: endMs, wanted: `more than startMs (${startMs})` })
-  return bare({ ...(fields.has('name') ? { name: fields.name('name', 'the name of an interval') } : {}), startMs, endMs })
 }
 
 export function parseAround(fields: Fields): WindowShape {

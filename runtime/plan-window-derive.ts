@@ -10,7 +10,6 @@ import { canonicalText } from './plan-fingerprint.ts'
 import type { DerivedOperator, DerivedRows } from './plan-rows.ts'
 import { checkCondition } from './expression/check.ts'
 import { bare, namedRecord } from './plan-fields.ts'
-import { nodesOf } from './plan-legality.ts'
 import { field, planError } from './plan-problem.ts'
 import type { WindowRules } from './plan-rules.ts'
 import type { AggregateSpec, WindowSpec } from './plan-spec.ts'
@@ -53,7 +52,7 @@ export function deriveWindow(raw: WindowSpec, rows: DerivedRows, path: string, r
   ]
   const parts = rules === null ? raw : rules.deriveParts(raw, rows.schema, path)
   const spec: WindowSpec = bare({ ...parts, aggregates: namedRecord(aggregates) })
-  requireColumnLimit(spec, rows, path)
+  requireColumnLimit(spec, rows, path, rules?.computedColumnCount(spec) ?? 0)
   return { ...rows, spec, schema: schemaOf(columns, path), eventTime: null, windowUid: spec.uid }
 }
 
@@ -84,7 +83,7 @@ function appliedColumns({ apply }: WindowSpec, taken: ReadonlySet<string>, path:
  * Columns travel to the kernel once in each form they are needed in: as numbers or codes, or only whether they are null; under a
  * condition once more; and what is computed for the kernel is a column too.
  */
-function requireColumnLimit(spec: WindowSpec, rows: DerivedRows, path: string): void {
+function requireColumnLimit(spec: WindowSpec, rows: DerivedRows, path: string, computedCount: number): void {
   const used = new Set(rows.keys)
   const aggregates = Object.values(spec.aggregates)
   for (const { fn, column, by, where } of aggregates) {
@@ -96,7 +95,7 @@ function requireColumnLimit(spec: WindowSpec, rows: DerivedRows, path: string): 
   }
   const needsAll = spec.late.kind === 'sideOutput' || spec.apply !== undefined || aggregates.some(({ fn }) => fn === 'custom')
   if (needsAll) for (const { name } of rows.schema.columns) used.add(name)
-  const size = used.size + computedColumnCount(spec)
+  const size = used.size + computedCount
   if (size <= WINDOW_COLUMNS_MAX) return
   throw planError(
     'COLUMNS_TOO_MANY',
@@ -108,24 +107,6 @@ function requireColumnLimit(spec: WindowSpec, rows: DerivedRows, path: string): 
     },
     true,
   )
-}
-
-/** Columns that are computed before the kernel: assigned windows, gaps, conditions of state windows and triggers. */
-function computedColumnCount({ window, trigger }: WindowSpec): number {
-  const conditions = nodesOf(trigger).filter(({ kind }) => kind === 'onRecord' || kind === 'custom').length
-  switch (window.kind) {
-    case 'calendar':
-    case 'tradingDay':
-    case 'intervals':
-    case 'custom':
-      return conditions + 3
-    case 'session':
-      return conditions + (window.gap === undefined ? 0 : 1)
-    case 'stateWindow':
-      return conditions + 2
-    default:
-      return conditions
-  }
 }
 
 function nameConflict(path: string, name: string, what: string, remedy: string): Error {

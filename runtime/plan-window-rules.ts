@@ -9,9 +9,9 @@
 import { checkColumnExpression, checkCondition } from './expression/check.ts'
 import type { Expression } from './expression/expression.ts'
 import { checkAggregates, parseRichAggregate, RICH_FUNCTIONS, typeOfRichAggregate } from './plan-aggregate.ts'
-import { parseCalendar, parseTradingDay } from './plan-calendar.ts'
 import { bare } from './plan-fields.ts'
-import { allCombinations } from './plan-legality.ts'
+import { isMarked } from './plan-functions.ts'
+import { allCombinations, nodesOf } from './plan-legality.ts'
 import { planError } from './plan-problem.ts'
 import type { WindowRules } from './plan-rules.ts'
 import {
@@ -21,19 +21,18 @@ import {
   parseCumulate,
   parseCustom,
   parseGlobal,
-  parseIntervals,
   parseSession,
   parseSlidingByRecord,
   parseStateWindow,
 } from './plan-shape.ts'
 import type { EvictorSpec, FunctionRef, TriggerSpec, WindowShape, WindowSpec } from './plan-spec.ts'
 import { parseEvictor, parseTrigger } from './plan-trigger.ts'
+import { parseCalendar, parseIntervals, parseTradingDay } from './window-assigner/calendar-spec.ts'
 import { isNumericType, requireColumn, type Schema } from './schema.ts'
 
-/** A function, so that bundlers leave all of it out where nothing brings it. */
 let rules: WindowRules | null = null
 
-/** The rules, made once. */
+/** The rules, made once; a function, so that bundlers leave all of it out where nothing brings it. */
 export function windowRules(): WindowRules {
   rules ??= {
     shapes: {
@@ -58,6 +57,8 @@ export function windowRules(): WindowRules {
     checkAggregates,
     typeOfAggregate: typeOfRichAggregate,
     deriveParts,
+    functionPartsOf,
+    computedColumnCount,
   }
   return rules
 }
@@ -82,7 +83,7 @@ function deriveShape(window: WindowShape, schema: Schema, path: string): WindowS
 type Check = (input: Expression, schema: Schema, path: string) => Expression
 
 function computed(part: Expression | FunctionRef, schema: Schema, path: string, check: Check): Expression | FunctionRef {
-  return typeof part === 'object' && part !== null && Object.hasOwn(part, 'function') ? part : check(part as Expression, schema, path)
+  return typeof part === 'object' && part !== null && isMarked(part) ? part : check(part as Expression, schema, path)
 }
 
 const condition: Check = (input, schema, path) => checkCondition(input, schema, path).tree
@@ -125,4 +126,32 @@ function checkEvictor(evictor: EvictorSpec, schema: Schema, path: string): void 
   if (isNumericType(type)) return
   const found = `${JSON.stringify(evictor.column)} of type ${type}`
   throw planError('COLUMN_TYPE', `${path}.column`, { found, wanted: 'a numeric column (f64, i32, timestamp)' }, true)
+}
+
+function functionPartsOf({ window, trigger, aggregates }: WindowSpec): readonly string[] {
+  const parts: string[] = []
+  if (window.kind === 'session' && isMarked(window.gap)) parts.push('gap')
+  if (window.kind === 'stateWindow' && isMarked(window.open)) parts.push('open')
+  if (window.kind === 'stateWindow' && isMarked(window.close)) parts.push('close')
+  if (window.kind === 'custom') parts.push('window')
+  if (nodesOf(trigger).some(({ kind }) => kind === 'custom')) parts.push('trigger')
+  for (const [name, { fn }] of Object.entries(aggregates)) if (fn === 'custom') parts.push(`aggregate.${name}`)
+  return parts
+}
+
+function computedColumnCount({ window, trigger }: WindowSpec): number {
+  const conditions = nodesOf(trigger).filter(({ kind }) => kind === 'onRecord' || kind === 'custom').length
+  switch (window.kind) {
+    case 'calendar':
+    case 'tradingDay':
+    case 'intervals':
+    case 'custom':
+      return conditions + 3
+    case 'session':
+      return conditions + (window.gap === undefined ? 0 : 1)
+    case 'stateWindow':
+      return conditions + 2
+    default:
+      return conditions
+  }
 }

@@ -9,7 +9,6 @@
 import { ConfigError } from '../errors.ts'
 import {
   type AnalyzedPlan,
-  analyzePlan,
   type EventTimeSpec,
   type OperatorSpec,
   type Plan,
@@ -17,6 +16,7 @@ import {
   type SourceSpec,
   type WindowSpec,
 } from '../plan.ts'
+import { analysisOf } from '../plan-loading.ts'
 import type { CellReader } from '../ring/slot-reader.ts'
 import type { Schema } from '../schema.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
@@ -62,7 +62,7 @@ export class JobGraph {
 
   constructor(plan: Plan, functions: ReadonlyMap<string, RowFunction>, options: GraphOptions) {
     this.plan = plan
-    this.analyzed = analyzePlan(plan)
+    this.analyzed = analysisOf(plan)
     this.#functions = functions
     this.#transforms = options.transforms ?? null
     this.#panes = options.panes ?? null

@@ -22,7 +22,7 @@ import { blockA, blockB, blockIsText, blockOffset, blockPart, blockValue } from 
 import {
   addToSketch, mergeSketches, perDoublingOf, releaseSketch, restoreSketch, sketchSnapshotBytes, snapshotSketch,
 } from "./quantile-sketch";
-import { addSample, mergeSamples, orderSamples, releaseSamples, restoreSamples, samplesSnapshotBytes, snapshotSamples } from "./sample-list";
+import { addSample, cutSamples, mergeSamples, releaseSamples, restoreSamples, samplesSnapshotBytes, snapshotSamples } from "./sample-list";
 import { addLargest, largestSnapshotBytes, mergeLargest, releaseLargest, restoreLargest, snapshotLargest } from "./top-list";
 import { oneNaN } from "./value-cell";
 
@@ -175,9 +175,9 @@ export function releaseBlock(b: i32, block: usize): void {
   }
 }
 
-/** Puts what has no order of its own in the one that snapshots have; false when memory is exhausted. */
-export function settleBlock(b: i32, block: usize): bool {
-  return blockPart(b) != PART_SAMPLES || orderSamples(block, blockB(b) != 0);
+/** Puts samples in order before they are written; where there is no memory for it, they are written as they came. */
+export function settleBlock(b: i32, block: usize): void {
+  if (blockPart(b) == PART_SAMPLES) cutSamples(block, blockIsText(b), blockA(b), blockB(b) != 0);
 }
 
 // Of numbers that lie in the row itself.

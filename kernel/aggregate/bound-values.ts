@@ -8,7 +8,7 @@
  */
 import { COLUMN_F64, NULL_CODE, PART_COUNTS, PART_EXTREMES, PART_LARGEST, PART_REGISTERS, PART_SAMPLES } from "../layout";
 import { batchRowsMax, columnValues, valueColumn, valueCount, valueParts, columnKind } from "../config";
-import { batchRows, batchSlot, recordsBefore, setArrivals, timesPtr, validityOf, valuesPtr, valuesValidity } from "../batch/record-batch";
+import { batchNumber, batchRows, batchSlot, recordsBefore, setArrivals, timesPtr, validityOf, valuesPtr, valuesValidity } from "../batch/record-batch";
 import { allocate, bytesOf } from "../state/arena";
 import { localCode } from "../state/dictionary";
 import { isTextValue, valueSecond } from "./aggregate-config";
@@ -32,8 +32,7 @@ let bindings: usize = 0; // one of the two
 let batchColumns: usize = 0; // for each value: codes, and validity of both
 let stagedColumns: usize = 0; // for each value: cells, seconds, validity of the value and of both; then zeros
 let stagedTimes: usize = 0; // times, then arrivals
-let boundBatch: f64 = 0; // recordsBefore of the batch that is bound
-let boundSlot: usize = 0;
+let boundBatch: i32 = 0; // number of the batch that is bound
 export let boundTimes: usize = 0; // f64 each
 
 export function configureBindings(): bool {
@@ -44,7 +43,7 @@ export function configureBindings(): bool {
   stagedTimes = allocate(stagedRecordsMax * 16);
   if (batchBindings == 0 || stagedBindings == 0 || batchColumns == 0 || stagedColumns == 0 || stagedTimes == 0) return false;
   memory.fill(stagedZeros(), 0, stagedRecordsMax * 8);
-  boundSlot = 0;
+  boundBatch = batchNumber;
   bindings = batchBindings;
   return true;
 }
@@ -88,10 +87,9 @@ export function keepsCodes(value: i32): bool {
 export function bindBatch(): bool {
   bindings = batchBindings;
   boundTimes = timesPtr();
-  if (boundSlot == batchSlot && boundBatch == recordsBefore) return true;
+  if (boundBatch == batchNumber) return true;
   for (let v = 0; v < valueCount; v++) if (!bindValue(v)) return false;
-  boundSlot = batchSlot;
-  boundBatch = recordsBefore;
+  boundBatch = batchNumber;
   return true;
 }
 

@@ -13,6 +13,7 @@ import {
 import { aggregateCount, aggregateFunction, aggregateValue } from "../config";
 import { blobBytes, closeBlob } from "../batch/blob-buffer";
 import { basicOffset, endsOffset } from "../state/accumulator-row";
+import { allocate } from "../state/arena";
 import { stringBytes } from "../state/dictionary";
 import { writeResults } from "./accumulator";
 import { isTextValue, parameterA, parameterB } from "./aggregate-config";
@@ -28,14 +29,20 @@ import { ewma, hasSampleResult, rate, timeWeightedMean, writeSamples } from "./s
 import { writeLargest } from "./top-list";
 import { appendPlainText, oneNaN } from "./value-cell";
 
+let rowList: usize = 0; // u32, the row: aggregate/accumulator takes many
+
+export function configureResults(): bool {
+  rowList = allocate(4);
+  return rowList != 0;
+}
+
 /** Writes the results of all aggregates; false when memory is exhausted. Cells of FN_RECORDS are left null. */
 export function writePaneResults(row: usize, cells: usize, validity: usize): bool {
+  store<u32>(rowList, <u32>row);
   for (let a = 0; a < aggregateCount; a++, cells += 8, validity++) {
     const fn = aggregateFunction(a);
     if (fn <= FN_SUM_COMPENSATED) {
-      // writeResults takes a list of rows: this one is where the result goes, read before it is written.
-      store<u32>(cells, <u32>row);
-      writeResults(fn, aggregateValue(a), cells, 1, cells, validity);
+      writeResults(fn, aggregateValue(a), rowList, 1, cells, validity);
     } else if (!writeResult(a, fn, row, cells, validity)) return false;
   }
   return true;

@@ -23,11 +23,11 @@ function valuesBytes(): i32 {
   return rowBytes - ROWS_BYTES;
 }
 
-/** Bytes of a row, a multiple of 8; −1 when memory is exhausted. */
+/** Bytes of a row, a multiple of 8. */
 export function paneRowSnapshotBytes(row: usize): i32 {
   let bytes = VALUES + valuesBytes();
   for (let b = 0; b < blockCount; b++) {
-    if (!settleBlock(b, row + blockOffset(b))) return -1;
+    settleBlock(b, row + blockOffset(b));
     bytes += blockSnapshotBytes(b, row + blockOffset(b));
   }
   return bytes;

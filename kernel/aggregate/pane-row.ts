@@ -17,6 +17,7 @@ import { addToBlock, mergeBlock } from "./block-operations";
 import { blockB, blockCount, blockOffset, blockPart } from "./pane-blocks";
 import { clearPaneRow, configureLayout, paneRowBytes, releasePaneRow } from "./pane-row-layout";
 import { configureSketches, fitSketch } from "./quantile-sketch";
+import { configureResults } from "./pane-results";
 import { configureRecords } from "./record-image";
 import { configureTopLists } from "./top-list";
 
@@ -52,7 +53,8 @@ export function configurePaneRows(): bool {
   wantsTimes = false;
   for (let v = 0; v < valueCount; v++) if (valueParts(v) & PART_ENDS) wantsTimes = true;
   configureRecords();
-  if (!configureBlobs() || !configureBindings() || !configureRegisters() || !configureTopLists() || !configureSketches(blockCount)) return false;
+  if (!configureBlobs() || !configureBindings() || !configureResults() || !configureRegisters()) return false;
+  if (!configureTopLists() || !configureSketches(blockCount)) return false;
   for (let b = 0; b < blockCount; b++) if (blockPart(b) == PART_SKETCH) fitSketch(b, blockB(b));
   return true;
 }

@@ -12,10 +12,10 @@
  * Invariant: form and content are a function of the values added, in whatever order they came and were merged.
  */
 import { allocate, bytesOf, reallocate, release } from "../state/arena";
+import { bucketOf, bucketsPerDoubling, hasBucket, valueOfBucket } from "./sketch-buckets";
 import {
-  addToStore, bucketCount, bucketOf, bucketsPerDoubling, hasBucket, highestOf, isEmptyStore, lowestOf, mergeStores, releaseStore,
-  restoreStore, snapshotStore, STORE_BYTES, storeEnd, storeSnapshotBytes, storeTotal, valueOfBucket,
-} from "./sketch-buckets";
+  addToStore, bucketOfRank, mergeStores, releaseStore, restoreStore, snapshotStore, STORE_BYTES, storeEnd, storeSnapshotBytes, storeTotal,
+} from "./sketch-store";
 import { noteOutOfMemory } from "./value-cell";
 
 const EXACT_MAX = 256;
@@ -160,12 +160,8 @@ function sortValues(values: usize, count: i32): void {
 }
 
 function sketchCount(sketch: usize): f64 {
-  let count = load<f64>(sketch + MINUS_INFINITIES) + load<f64>(sketch + INFINITIES) + load<f64>(sketch + ZEROS);
-  for (let s = NEGATIVE; s <= POSITIVE; s += STORE_BYTES) {
-    if (isEmptyStore(sketch + s)) continue;
-    for (let bucket = lowestOf(sketch + s), high = highestOf(sketch + s); bucket <= high; bucket++) count += bucketCount(sketch + s, bucket);
-  }
-  return count;
+  const others = load<f64>(sketch + MINUS_INFINITIES) + load<f64>(sketch + INFINITIES) + load<f64>(sketch + ZEROS);
+  return others + storeTotal(sketch + NEGATIVE) + storeTotal(sketch + POSITIVE);
 }
 
 function valueAt(block: usize, isSketch: bool, rank: f64, perDoubling: f64, accuracy: f64): f64 {
@@ -180,24 +176,12 @@ function valueAt(block: usize, isSketch: bool, rank: f64, perDoubling: f64, accu
 function sketchValue(sketch: usize, rank: f64, perDoubling: f64, accuracy: f64): f64 {
   let left = rank - load<f64>(sketch + MINUS_INFINITIES);
   if (left < 0) return -Infinity;
-  const negative = sketch + NEGATIVE;
-  if (!isEmptyStore(negative)) {
-    const low = lowestOf(negative);
-    for (let bucket = highestOf(negative); bucket >= low; bucket--) {
-      left -= bucketCount(negative, bucket);
-      if (left < 0) return -valueOfBucket(bucket, perDoubling, accuracy);
-    }
-  }
-  left -= load<f64>(sketch + ZEROS);
+  const negatives = storeTotal(sketch + NEGATIVE);
+  if (left < negatives) return -valueOfBucket(bucketOfRank(sketch + NEGATIVE, left, true), perDoubling, accuracy);
+  left -= negatives + load<f64>(sketch + ZEROS);
   if (left < 0) return 0;
-  const positive = sketch + POSITIVE;
-  if (isEmptyStore(positive)) return Infinity;
-  const high = highestOf(positive);
-  for (let bucket = lowestOf(positive); bucket <= high; bucket++) {
-    left -= bucketCount(positive, bucket);
-    if (left < 0) return valueOfBucket(bucket, perDoubling, accuracy);
-  }
-  return Infinity;
+  if (left >= storeTotal(sketch + POSITIVE)) return Infinity;
+  return valueOfBucket(bucketOfRank(sketch + POSITIVE, left, false), perDoubling, accuracy);
 }
 
 export function sketchSnapshotBytes(block: usize): i32 {
@@ -244,27 +228,24 @@ function restoreExact(from: usize, end: usize, block: usize, count: i64, records
 
 function restoreBuckets(from: usize, end: usize, block: usize, recordsMax: f64, perDoubling: f64): usize {
   if (end - from < <usize>NEGATIVE) return 0;
-  let total: f64 = 0;
   for (let field = MINUS_INFINITIES; field <= ZEROS; field += 8) {
     const times = load<f64>(from + field);
     if (!(times >= 0) || Math.floor(times) != times) return 0;
-    total += times;
   }
   if (!(load<f64>(from + MIN) <= load<f64>(from + MAX)) || load<u64>(from + ZEROS, 8) != 0) return 0;
   const negative = from + NEGATIVE;
   const positive = storeEnd(negative, end, perDoubling);
   if (positive == 0) return 0;
-  total += storeTotal;
   const next = storeEnd(positive, end, perDoubling);
   if (next == 0) return 0;
-  total += storeTotal;
-  if (!(total > EXACT_MAX) || total > recordsMax) return 0;
   const sketch = emptySketch();
   if (sketch != 0) {
     memory.copy(sketch, from, NEGATIVE);
     store<u32>(block, <u32>sketch);
     store<i32>(block + COUNT, IS_SKETCH);
-    if (restoreStore(negative, sketch + NEGATIVE, perDoubling) && restoreStore(positive, sketch + POSITIVE, perDoubling)) return next;
+    const isRead = restoreStore(negative, sketch + NEGATIVE, perDoubling) && restoreStore(positive, sketch + POSITIVE, perDoubling);
+    const count = sketchCount(sketch);
+    if (isRead) return count > EXACT_MAX && count <= recordsMax ? next : 0;
   }
   noteOutOfMemory();
   return 0;

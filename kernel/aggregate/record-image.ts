@@ -17,7 +17,7 @@ import { batchSlot, recordsBefore, timeOf } from "../batch/record-batch";
 import { disuseString, holdString, stringBytes, stringPtr } from "../state/dictionary";
 import { valueSecond } from "./aggregate-config";
 import { bindStaged, cellKind, isArrival, noteArrival, stageTime, stageValue } from "./bound-values";
-import { cellBytes, cellRead, oneNaN, readCell, writeCell } from "./value-cell";
+import { cellBytes, cellRead, oneNaN, readCell, resetCells, writeCell } from "./value-cell";
 
 export { stagedRecordsMax } from "./bound-values";
 
@@ -132,7 +132,8 @@ export function snapshotRecord(image: usize, to: usize): usize {
 
 /** Reads an image; answers where the next one is, 0 when the bytes are none (or, see value-cell, memory is exhausted). */
 export function restoreRecord(from: usize, end: usize, to: usize): usize {
-  if (end < from || <i32>(end - from) < IMAGE_COLUMNS) return 0;
+  resetCells();
+  if (end < from || end - from < <usize>IMAGE_COLUMNS) return 0;
   const ms = load<f64>(from);
   const arrival = load<f64>(from + IMAGE_ARRIVAL);
   const valid = load<u64>(from + IMAGE_VALID);

@@ -33,10 +33,10 @@ export function sampleAt(block: usize, index: i32): usize {
 /** Appends a sample; false when memory is exhausted. */
 export function addSample(block: usize, ms: f64, arrival: f64, value: u64, isText: bool, limit: f64, byTime: bool): bool {
   const count = sampleCount(block);
-  if (count == load<i32>(block + CAPACITY)) {
-    if (<f64>count >= limit * 2 + SLACK) return cut(block, isText, <i32>limit, byTime) && addSample(block, ms, arrival, value, isText, limit, byTime);
-    if (!reserve(block, max(count + 1, count * 2))) return false;
+  if (<f64>count >= limit * 2 + SLACK) {
+    return cutSamples(block, isText, limit, byTime) && addSample(block, ms, arrival, value, isText, limit, byTime);
   }
+  if (count == load<i32>(block + CAPACITY) && !reserve(block, max(count + 1, count * 2))) return false;
   const at = sampleAt(block, count);
   store<f64>(at, ms);
   store<f64>(at, arrival, SAMPLE_ARRIVAL);
@@ -58,10 +58,12 @@ function reserve(block: usize, wanted: i32): bool {
   return true;
 }
 
-function cut(block: usize, isText: bool, limit: i32, byTime: bool): bool {
+/** Puts all samples in order and drops those beyond the limit; false when memory is exhausted. */
+export function cutSamples(block: usize, isText: bool, limit: f64, byTime: bool): bool {
   if (!orderSamples(block, byTime)) return false;
-  for (let i = limit; i < sampleCount(block); i++) dropCell(load<u64>(sampleAt(block, i), SAMPLE_VALUE), isText);
-  store<i32>(block + COUNT, min(limit, sampleCount(block)));
+  const kept = <i32>min<f64>(limit, <f64>sampleCount(block));
+  for (let i = kept; i < sampleCount(block); i++) dropCell(load<u64>(sampleAt(block, i), SAMPLE_VALUE), isText);
+  store<i32>(block + COUNT, kept);
   store<i32>(block + ORDERED, sampleCount(block));
   return true;
 }
@@ -83,7 +85,7 @@ export function mergeSamples(into: usize, from: usize, isText: bool, limit: f64,
   store<i32>(into + COUNT, wanted);
   store<i32>(from + COUNT, 0);
   releaseSamples(from, isText);
-  return <f64>wanted < limit * 2 + SLACK || cut(into, isText, <i32>limit, byTime);
+  return <f64>wanted < limit * 2 + SLACK || cutSamples(into, isText, limit, byTime);
 }
 
 export function releaseSamples(block: usize, isText: bool): void {

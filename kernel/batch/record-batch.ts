@@ -15,6 +15,8 @@ import { allocate } from "../state/arena";
 
 export let batchSlot: usize = 0;
 export let batchRows: i32 = 0;
+/** Changes with every slot that is opened. */
+export let batchNumber: i32 = 0;
 /** Records of the batches before this one: with the row, a record's place in order of arrival. */
 export let recordsBefore: f64 = 0;
 let pointers: usize = 0; // for each value: u32 values, u32 validity bytes or 0
@@ -36,6 +38,7 @@ export function configureBatches(): bool {
 export function openBatch(slot: usize): bool {
   batchSlot = slot;
   recordsBefore += <f64>batchRows;
+  batchNumber++;
   batchRows = load<i32>(slot + SLOT_ROW_COUNT_OFFSET);
   if (batchRows < 0 || batchRows > batchRowsMax) return false;
   if (columnCount < 32 && load<u32>(slot + SLOT_NULL_MASK_OFFSET) >> columnCount != 0) return false;
@@ -45,8 +48,8 @@ export function openBatch(slot: usize): bool {
 
 /** Goes on counting arrivals from here: those before are in restored state. */
 export function setArrivals(count: f64): void {
+  recordsBefore = max(recordsBefore + <f64>batchRows, count);
   batchRows = 0;
-  recordsBefore = max(recordsBefore, count);
 }
 
 function openValue(value: i32): void {

@@ -90,6 +90,7 @@ const isCount = ({ window }: WindowSpec) => window.kind === 'countTumbling' || w
 const isGlobal = ({ window }: WindowSpec) => window.kind === 'global'
 const isState = ({ window }: WindowSpec) => window.kind === 'stateWindow'
 const hasMaxLength = ({ window }: WindowSpec) => 'maxLengthMs' in window && window.maxLengthMs !== undefined
+const firesOnce = (spec: WindowSpec) => isCount(spec) || isState(spec) || hasMaxLength(spec)
 const isOneOf = ({ window }: WindowSpec, kinds: readonly WindowKind[]) => kinds.includes(window.kind)
 const isPlainTrigger = ({ trigger }: WindowSpec) =>
   trigger.kind === 'onWatermark' && trigger.early === undefined && trigger.late === undefined && trigger.purge === undefined
@@ -258,13 +259,30 @@ const contents = (): readonly Combination[] => [
     wanted: 'a trigger that does not purge, or accumulation "discarding"',
     remedy: 'after a purge there is nothing to take back',
   },
+
   {
-    name: 'count-accumulation',
+    name: 'once-accumulation',
     at: 'accumulation',
-    when: (spec) => isCount(spec) && spec.accumulation !== 'accumulating',
+    when: (spec) => firesOnce(spec) && spec.accumulation !== 'accumulating',
     found: 'discarding or retracting',
-    wanted: 'none of them, since count windows fire once',
+    wanted: 'neither, since count and state windows and those with a maximum length fire once',
     remedy: 'leave it out',
+  },
+  {
+    name: 'once-closing',
+    at: 'closing',
+    when: (spec) => firesOnce(spec) && spec.closing !== 'none',
+    found: 'a closing pane',
+    wanted: 'none, since count and state windows and those with a maximum length fire once',
+    remedy: 'for count windows that are not full at the end of the stream use partial',
+  },
+  {
+    name: 'once-empty-panes',
+    at: 'emptyPanes',
+    when: (spec) => firesOnce(spec) && spec.emptyPanes === true,
+    found: 'empty panes',
+    wanted: 'none, since count and state windows and those with a maximum length are never empty',
+    remedy: 'leave emptyPanes out',
   },
   {
     name: 'global-closing',
@@ -274,22 +292,7 @@ const contents = (): readonly Combination[] => [
     wanted: 'none, since global windows do not expire before the stream ends',
     remedy: 'fire at the end of the stream by onEnd',
   },
-  {
-    name: 'count-closing',
-    at: 'closing',
-    when: (spec) => isCount(spec) && spec.closing !== 'none',
-    found: 'a closing pane',
-    wanted: 'none, since count windows fire once',
-    remedy: 'for windows that are not full at the end of the stream use partial',
-  },
-  {
-    name: 'count-empty-panes',
-    at: 'emptyPanes',
-    when: (spec) => isCount(spec) && spec.emptyPanes === true,
-    found: 'empty panes',
-    wanted: 'none, since count windows fire when they are full',
-    remedy: 'leave emptyPanes out',
-  },
+
   {
     name: 'evictor-window',
     at: 'evictor',
@@ -326,14 +329,6 @@ const lengths = (): readonly Combination[] => [
     wanted: 'one of them',
     remedy: 'a late record would move all cuts after it: let the watermark wait longer instead',
   },
-  {
-    name: 'max-length-accumulation',
-    at: 'accumulation',
-    when: (spec) => hasMaxLength(spec) && spec.accumulation !== 'accumulating',
-    found: 'discarding or retracting and a maximum length',
-    wanted: 'neither, since windows with a maximum length fire once',
-    remedy: 'leave it out',
-  },
 ]
 
 /** A trigger and all triggers in it. */
@@ -364,6 +359,8 @@ export function childrenOf(trigger: TriggerSpec): readonly TriggerSpec[] {
 function neverFinishes(trigger: TriggerSpec): boolean {
   switch (trigger.kind) {
     case 'repeatedly':
+    case 'onEventTime':
+    case 'onProcessingTime':
       return true
     case 'onWatermark':
       return trigger.late !== undefined

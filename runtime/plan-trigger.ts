@@ -50,8 +50,8 @@ function tooLarge(path: string, found: string): Error {
 }
 
 /**
- * Nodes of a trigger in the kernel's table: the root is repeated unless it ends by itself; `early` and `late` are repeated, and where
- * an `onWatermark` has none of them a node says so.
+ * Nodes of a trigger in the kernel's table: the root is repeated unless it ends by itself; where an `onWatermark` has no `early` or
+ * no `late`, a node says so.
  */
 export function triggerNodeCount(trigger: TriggerSpec): number {
   const endsItself = trigger.kind === 'once' || trigger.kind === 'orFinally' || trigger.kind === 'inOrder' || trigger.kind === 'repeatedly'
@@ -61,7 +61,7 @@ export function triggerNodeCount(trigger: TriggerSpec): number {
 function nodeCount(trigger: TriggerSpec): number {
   switch (trigger.kind) {
     case 'onWatermark':
-      return 1 + [trigger.early, trigger.late].reduce((sum, part) => sum + (part === undefined ? 1 : 1 + nodeCount(part)), 0)
+      return 1 + [trigger.early, trigger.late].reduce((sum, part) => sum + (part === undefined ? 1 : nodeCount(part)), 0)
     case 'any':
     case 'all':
     case 'inOrder':

@@ -164,7 +164,7 @@ function randomShape(prng: Prng, kind: WindowKind): RandomShape {
       return plain({ kind: 'session', gap: column('gap') })
     case 'sessionMaxLength': {
       const gap = prng.next() < 0.6 ? { gapMs: 1 + prng.int(5) } : { gap: column('gap') }
-      return plain({ kind: 'session', ...gap, maxLengthMs: 1 + prng.int(16) })
+      return plain({ kind: 'session', ...gap, maxLengthMs: (gap.gapMs ?? 1) + prng.int(16) })
     }
     case 'countTumbling':
       return plain({ kind, n: 1 + prng.int(5), ...partial(prng) })

@@ -6,8 +6,6 @@
  * Invariant: a case is skipped for a named feature, never for its id.
  */
 
-import type { OracleAggregate } from '../oracle/windows.ts'
-
 export type TimeValue = number | string | null
 
 export interface Element {
@@ -26,6 +24,12 @@ export interface Result {
   readonly windowIndex?: number
   readonly op?: string
   readonly pane?: { readonly timing: string; readonly index: number; readonly isLast?: boolean }
+}
+
+interface CaseAggregate {
+  readonly fn: string
+  readonly column?: string
+  readonly order?: 'arrival'
 }
 
 export interface Expectation {
@@ -48,20 +52,54 @@ export interface WindowDefinition {
   readonly type?: string
   readonly size?: number
   readonly slide?: number
+  readonly step?: number
   readonly offset?: number
+  readonly gap?: number
+  readonly zeroLengthWhenValue?: number
+  readonly gaps?: readonly { readonly when?: Readonly<Record<string, string | number>>; readonly gap: number }[]
+  readonly timeDifference?: number
+  readonly unit?: string
+  readonly count?: number
+  readonly startDay?: string
+  readonly startMonth?: string
+  readonly dayOfMonth?: number
+  readonly timeZone?: string
 }
 
-interface Trigger {
+export interface Trigger {
   readonly type: string
   readonly of?: Trigger | readonly Trigger[]
+  readonly until?: Trigger
   readonly purge?: boolean
   readonly early?: Trigger
   readonly late?: Trigger
+  readonly count?: number
+  readonly interval?: number
+  readonly delay?: number
 }
+
+export interface Evictor {
+  readonly type: string
+  readonly count?: number
+  readonly size?: number
+  readonly threshold?: number
+  readonly after?: boolean
+}
+
+/** Windows added one after the other to a set of merging ones. */
+export type SessionAdd =
+  | {
+      readonly add: readonly [number, number]
+      readonly result: readonly [number, number]
+      readonly merged: boolean
+      readonly sources?: readonly (readonly [number, number])[]
+    }
+  | { readonly retire: readonly [number, number] }
 
 export interface Case {
   readonly id: string
   readonly kind: string
+  readonly dialect?: string
   readonly requires: readonly string[]
   readonly config: {
     readonly window?: WindowDefinition
@@ -69,12 +107,14 @@ export interface Case {
     readonly trigger?: Trigger
     readonly triggerFinishes?: boolean
     readonly accumulation?: string
+    readonly suppressUnchanged?: boolean
     readonly closing?: string
     readonly onTime?: string
-    readonly evictor?: object
+    readonly evictor?: Evictor
     readonly allowedLateness?: number
     readonly lateOutput?: boolean
     readonly aggregate?: string
+    readonly concatSeed?: string
     readonly query?: string
     readonly watermark?: { readonly strategy: string; readonly bound?: number; readonly emit?: string }
   }
@@ -84,13 +124,18 @@ export interface Case {
   readonly invalid?: readonly WindowDefinition[]
   readonly inputFile?: { readonly path: string; readonly timeColumn: string; readonly keyColumn?: string; readonly valueColumn?: string }
   readonly expectAtEnd?: Expectation
+  readonly timestamps?: readonly number[]
+  readonly sessions?: readonly { readonly start: number; readonly end: number; readonly members: readonly number[] }[]
+  readonly adds?: readonly SessionAdd[]
 }
+
+type Results = Readonly<Record<string, unknown>>
 
 /** Aggregates of the format, and how a result of the product makes their value. */
 export const AGGREGATES: Readonly<
   Record<
     string,
-    { readonly parts: Readonly<Record<string, OracleAggregate>>; readonly value: (row: Readonly<Record<string, unknown>>) => unknown }
+    { readonly parts: Readonly<Record<string, CaseAggregate>>; readonly value: (row: Results, config: Case['config']) => unknown }
   >
 > = {
   sum: { parts: { sum: { fn: 'sum', column: 'value' } }, value: ({ sum }) => sum },
@@ -101,72 +146,40 @@ export const AGGREGATES: Readonly<
     parts: { count: { fn: 'count' }, min: { fn: 'min', column: 'value' }, max: { fn: 'max', column: 'value' } },
     value: ({ count, min, max }) => ({ count, min, max }),
   },
+  // In no order: sorted, as are lists that are expected.
+  list: {
+    parts: { list: { fn: 'collect', column: 'value', order: 'arrival' } },
+    value: ({ list }) => sorted(list as readonly unknown[]),
+  },
+  concat: {
+    parts: { list: { fn: 'collect', column: 'value', order: 'arrival' } },
+    value: ({ list }, { concatSeed }) => [concatSeed ?? '', ...(list as readonly unknown[])].join('+'),
+  },
 }
 
-const SUPPORTED = new Set([
-  'window-tumbling',
-  'window-sliding',
-  'window-offset',
-  'allowed-lateness',
-  'side-output-late',
-  'checkpoint-restore',
-  'timestamp-limits',
-  'watermark-bounded-out-of-orderness',
-  'watermark-ascending',
-  'watermark-per-event',
-  'input-file',
-  'config-validation',
+export function sorted(list: readonly unknown[]): readonly unknown[] {
+  return [...list].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+}
+
+/** Kinds of cases whose operators the product does not have yet. */
+const LATER_KINDS = ['interval-join', 'window-join', 'cep', 'barrier-alignment']
+
+/** Rules of one engine that contradict those of the product, and features it does not have yet. */
+const UNSUPPORTED = new Set([
+  'session-touching-separate',
+  'kafka-session-closing',
+  'join-window',
+  'join-interval',
+  'join-outer',
+  'join-semi',
+  'checkpoint-alignment',
 ])
 
 /** A feature that the case needs and the product lacks, or null. What the configuration says counts as much as `requires`. */
-export function missingFeature(test: Case): string | null {
-  if (test.kind !== 'window' && test.kind !== 'assign') return test.requires.find((label) => !SUPPORTED.has(label)) ?? `kind ${test.kind}`
-  const implied = test.kind === 'assign' ? assignFeatures(test) : windowFeatures(test)
-  const labels = test.requires.filter((label) => !isMetByConfig(label, test))
-  return [...labels, ...implied].find((label) => !SUPPORTED.has(label)) ?? null
-}
-
-function assignFeatures({ config, invalid }: Case): string[] {
-  return [config.window, ...(invalid ?? [])].filter((window) => window !== undefined).map(({ type }) => `window-${type}`)
-}
-
-function windowFeatures({ config, script }: Case): string[] {
-  const features = [`window-${config.window?.type}`]
-  const { trigger } = config
-  if ((config.time ?? 'event') !== 'event') features.push('processing-time')
-  if (trigger !== undefined && !isDefaultTrigger(trigger, config.allowedLateness ?? 0)) features.push(`trigger-${trigger.type}`)
-  if (trigger?.early !== undefined) features.push('trigger-early-firings')
-  if (!firesOnce(config) && (trigger?.purge === true || config.accumulation === 'discarding')) features.push('purging')
-  if (config.accumulation === 'retracting') features.push('retracting')
-  if (config.triggerFinishes === true) features.push('trigger-finishing')
-  if (config.closing === 'fire-always') features.push('closing-pane')
-  if (config.evictor !== undefined) features.push('evictor')
-  if (config.query !== undefined) features.push('query')
-  if (AGGREGATES[config.aggregate ?? ''] === undefined) features.push(`aggregate-${config.aggregate}`)
-  const { watermark } = config
-  if (watermark !== undefined) {
-    features.push(`watermark-${watermark.strategy}`)
-    if ((watermark.emit ?? 'per-event') !== 'per-event') features.push(`watermark-${watermark.emit}`)
-  }
-  if (script?.some((step) => 'expectCounters' in step) === true) features.push('state-inspection')
-  return features
-}
-
-/** `event-time`, once or repeatedly: when the watermark reaches the end, and at once for an element that is late and still accepted. */
-function isDefaultTrigger(trigger: Trigger, allowedLateness: number): boolean {
-  if (trigger.type === 'repeatedly')
-    return trigger.of !== undefined && !Array.isArray(trigger.of) && isDefaultTrigger(trigger.of as Trigger, allowedLateness)
-  if (trigger.type !== 'event-time') return false
-  return trigger.late === undefined || trigger.late.type === 'every-element' || allowedLateness === 0
-}
-
-/** Without lateness a window fires once: emptying it when it fires, or not, cannot be told apart. */
-function firesOnce({ allowedLateness, trigger }: Case['config']): boolean {
-  return (allowedLateness ?? 0) === 0 && isDefaultTrigger(trigger ?? { type: 'event-time' }, 0) && trigger?.early === undefined
-}
-
-/** Labels whose meaning the rest of the configuration already settles. */
-function isMetByConfig(label: string, { config }: Case): boolean {
-  if (label === 'trigger-repeatedly') return config.trigger === undefined || isDefaultTrigger(config.trigger, config.allowedLateness ?? 0)
-  return label === 'purging' && firesOnce(config)
+export function missingFeature({ kind, requires, config }: Case): string | null {
+  const label = requires.find((feature) => UNSUPPORTED.has(feature) || feature.startsWith('cep'))
+  if (label !== undefined) return label
+  if (LATER_KINDS.includes(kind)) return `kind ${kind}`
+  if (config.query !== undefined) return 'query'
+  return config.aggregate === undefined || AGGREGATES[config.aggregate] !== undefined ? null : `aggregate-${config.aggregate}`
 }

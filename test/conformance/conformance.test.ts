@@ -87,13 +87,17 @@ test('a restore in the middle of a script changes no expectation, with watermark
   })
 })
 
-test('a case is skipped for what its configuration needs, even if it does not require it by name', async () => {
-  const skipped = async (config: Case['config']) => runCase({ ...base, config: { ...base.config, ...config }, script: [] }, '.')
-  expect(await skipped({ window: { type: 'session' } })).toMatchObject({ kind: 'skipped', feature: 'window-session' })
-  expect(await skipped({ time: 'processing' })).toMatchObject({ kind: 'skipped', feature: 'processing-time' })
-  expect(await skipped({ accumulation: 'discarding' })).toMatchObject({ kind: 'skipped', feature: 'purging' })
-  expect(await skipped({ trigger: { type: 'count' } })).toMatchObject({ kind: 'skipped', feature: 'trigger-count' })
-  expect(await skipped({ aggregate: 'concat' })).toMatchObject({ kind: 'skipped', feature: 'aggregate-concat' })
+test('a case is skipped for an operator or a rule that the product does not have, and for nothing else', async () => {
+  const outcome = (changes: Partial<Case>) => runCase({ ...base, script: [], ...changes }, '.')
+  expect(await outcome({ kind: 'interval-join', requires: ['join-interval'] })).toMatchObject({ kind: 'skipped', feature: 'join-interval' })
+  expect(await outcome({ kind: 'cep', requires: [] })).toMatchObject({ kind: 'skipped', feature: 'kind cep' })
+  expect(await outcome({ requires: ['kafka-session-closing'] })).toMatchObject({ kind: 'skipped', feature: 'kafka-session-closing' })
+  expect(await outcome({ config: { ...base.config, aggregate: 'product' } })).toMatchObject({
+    kind: 'skipped',
+    feature: 'aggregate-product',
+  })
+  expect(await outcome({ config: { ...base.config, window: { type: 'moon' } } })).toMatchObject({ kind: 'failed' })
+  expect(await outcome({ config: { ...base.config, trigger: { type: 'sometimes' } } })).toMatchObject({ kind: 'failed' })
 })
 
 test('definitions that make no window are refused, and those that do are not', async () => {

@@ -17,11 +17,12 @@ import type { RowObject } from '../../runtime/record-batch.ts'
 import { run } from '../../runtime/run.ts'
 import { collectSink } from '../../runtime/sink/callback-sink.ts'
 import { start } from '../../runtime/start.ts'
-import { planOf, type Type } from '../support/plans.ts'
-import { AGGREGATES, type Case, missingFeature, type WindowDefinition } from './case.ts'
+import type { Type } from '../support/plans.ts'
+import { type Case, missingFeature, type WindowDefinition } from './case.ts'
 import { Checker, Mismatch, timeOf } from './checker.ts'
 import { ScriptedJob } from './scripted-job.ts'
-import { ScriptedWindow } from './scripted-window.ts'
+import { type EmittedPane, ScriptedWindow } from './scripted-window.ts'
+import { planOfCase, windowOf } from './window-plan.ts'
 
 export type CaseOutcome =
   | { readonly id: string; readonly kind: 'passed' }
@@ -53,6 +54,8 @@ export async function runCase(test: Case, file: string): Promise<CaseOutcome> {
   if (feature !== null) return { id, kind: 'skipped', feature }
   try {
     if (test.kind === 'assign') await runAssign(test)
+    else if (test.kind === 'session-assign') await runSessionAssign(test)
+    else if (test.kind === 'session-merge') await runSessionMerge(test)
     else if (test.inputFile !== undefined) await runInputFile(test, file)
     else if (test.config.watermark === undefined) await runScript(test)
     else await runGeneratedWatermarks(test)
@@ -67,44 +70,6 @@ export async function runCase(test: Case, file: string): Promise<CaseOutcome> {
       actual: error instanceof Error ? (error.stack ?? error.message) : error,
     }
   }
-}
-
-const SCHEMA: Readonly<Record<string, Type>> = { id: 'i32', t: 'timestamp', key: 'utf8', value: 'f64' }
-
-/** The window of a case as the product's plan writes it. */
-function windowOf({ type, size, slide, offset }: WindowDefinition): {
-  kind: string
-  sizeMs: unknown
-  slideMs?: unknown
-  offsetMs: unknown
-} {
-  const common = { sizeMs: size, offsetMs: offset ?? 0 }
-  return type === 'sliding' ? { kind: 'sliding', ...common, slideMs: slide } : { kind: type ?? 'none', ...common }
-}
-
-function planOfCase(
-  { config }: Case,
-  options: { readonly delayMs: number; readonly isKeyed: boolean; readonly schema?: Readonly<Record<string, Type>> },
-): ReturnType<typeof planOf> {
-  const { sizeMs, slideMs, offsetMs } = windowOf(config.window!)
-  return planOf({
-    schema: options.schema ?? SCHEMA,
-    time: 't',
-    delayMs: options.delayMs,
-    everyRecords: 1,
-    windows: [
-      {
-        name: 'w',
-        keys: options.isKeyed ? ['key'] : [],
-        sizeMs: sizeMs as number,
-        offsetMs: offsetMs as number,
-        ...(slideMs === undefined ? {} : { slideMs: slideMs as number }),
-        allowedLatenessMs: config.allowedLateness ?? 0,
-        ...(config.lateOutput === true ? { lateSink: 'late' } : {}),
-        aggregates: AGGREGATES[config.aggregate!]!.parts,
-      },
-    ],
-  })
 }
 
 async function runAssign({ config, assign, invalid }: Case): Promise<void> {
@@ -131,37 +96,115 @@ async function runAssign({ config, assign, invalid }: Case): Promise<void> {
 }
 
 function assignPlan(definition: WindowDefinition): object {
-  const plan = planOf({
-    schema: { id: 'i32', t: 'timestamp' },
-    time: 't',
-    delayMs: 0,
-    windows: [{ name: 'w', keys: ['id'], sizeMs: 1, aggregates: { n: { fn: 'count' } } }],
-  })
-  // Everything accepted has to come out: no time may be late.
-  const patched = plan.operators.map((operator) => {
-    const { op } = operator as { op: string }
-    if (op === 'window') return { ...operator, window: windowOf(definition) }
-    return op === 'eventTime'
-      ? { ...operator, watermark: { kind: 'boundedOutOfOrderness', delayMs: 0, everyRecords: 1_000_000 } }
-      : operator
-  })
-  return { ...plan, operators: patched }
+  return {
+    millrace: 1,
+    name: 'assign',
+    operators: [
+      { uid: 'in', op: 'source', schema: { id: 'i32', t: 'timestamp' } },
+      // Everything accepted has to come out: no time may be late.
+      {
+        uid: 'time',
+        op: 'eventTime',
+        inputs: ['in'],
+        column: 't',
+        watermark: { kind: 'boundedOutOfOrderness', delayMs: 0, everyRecords: 1_000_000 },
+      },
+      { uid: 'by', op: 'keyBy', inputs: ['time'], columns: ['id'] },
+      { uid: 'w', op: 'window', inputs: ['by'], window: windowOf(definition), aggregates: { n: { fn: 'count' } } },
+      { uid: 'out', op: 'sink', inputs: ['w'], name: 'w-out' },
+    ],
+  }
+}
+
+/** The sessions that timestamps end up in, in the order in which they come. */
+async function runSessionAssign({ config, timestamps = [], sessions = [] }: Case): Promise<void> {
+  const window = windowOf(config.window!)
+  const rows = (await run(
+    fromPlan(sessionPlan(window, { n: { fn: 'count' }, members: { fn: 'collect', column: 't', order: 'arrival' } })),
+    timestamps.map((t) => ({ t, gap: 0 })),
+  )) as readonly RowObject[]
+  const key = (start: unknown, end: unknown, members: readonly unknown[]) => JSON.stringify([start, end, [...members].sort()])
+  const actual = rows.map((row) => key(row['windowStart'], row['windowEnd'], row['members'] as unknown as readonly unknown[])).sort()
+  const expected = sessions.map(({ start, end, members }) => key(start, end, members)).sort()
+  if (JSON.stringify(actual) !== JSON.stringify(expected)) throw new Mismatch('sessions', sessions, rows)
+}
+
+/** Windows are added as records with a gap of their own; every record shows its session, and takes back those that went into it. */
+async function runSessionMerge({ adds = [] }: Case): Promise<void> {
+  const plan = sessionPlan({ kind: 'session', gap: { column: 'gap' } }, { n: { fn: 'count' } }, { kind: 'onCount', n: 1 })
+  const window = await ScriptedWindow.open(plan)
+  try {
+    for (const [index, step] of adds.entries()) {
+      if ('retire' in step) {
+        window.watermark(step.retire[1] - 1)
+        continue
+      }
+      const [start, end] = step.add
+      const seen = window.panes.length
+      window.element({ t: start, gap: end - start }, start)
+      const panes = window.panes.slice(seen)
+      const bounds = ({ row }: EmittedPane) => [row['windowStart'], row['windowEnd']]
+      const sources = panes.filter(({ change }) => change === '-D').map(bounds)
+      const result = panes.filter(({ change }) => change !== '-D' && change !== '-U').map(bounds)
+      const actual = { result: result[0], merged: sources.length > 0, sources }
+      const isSame =
+        JSON.stringify(result) === JSON.stringify([step.result]) &&
+        actual.merged === step.merged &&
+        (step.sources === undefined || JSON.stringify([...sources].sort()) === JSON.stringify([...step.sources].sort()))
+      if (!isSame) throw new Mismatch(`add ${index}`, step, actual)
+    }
+  } finally {
+    await window.close()
+  }
+}
+
+function sessionPlan(window: object, aggregates: object, trigger?: object): object {
+  return {
+    millrace: 1,
+    name: 'sessions',
+    operators: [
+      { uid: 'in', op: 'source', schema: { t: 'timestamp', gap: 'f64' } },
+      {
+        uid: 'time',
+        op: 'eventTime',
+        inputs: ['in'],
+        column: 't',
+        watermark: { kind: 'boundedOutOfOrderness', delayMs: 0, everyRecords: 1_000_000 },
+      },
+      {
+        uid: 'w',
+        op: 'window',
+        inputs: ['time'],
+        window,
+        aggregates,
+        ...(trigger === undefined ? {} : { trigger, accumulation: 'retracting' }),
+      },
+      { uid: 'out', op: 'sink', inputs: ['w'], name: 'w-out' },
+    ],
+  }
+}
+
+/** Values of a case are all numbers or all texts. */
+function schemaOf({ script = [] }: Case): { readonly schema?: Readonly<Record<string, Type>> } {
+  const hasTexts = script.some((step) => 't' in step && typeof step.value === 'string')
+  return hasTexts ? { schema: { id: 'i32', t: 'timestamp', key: 'utf8', value: 'utf8' } } : {}
 }
 
 /** Elements and watermarks by hand. */
 async function runScript(test: Case): Promise<void> {
   const steps = test.script ?? []
   const isKeyed = steps.some((step) => 't' in step && step.key !== undefined)
-  let window = await ScriptedWindow.open(planOfCase(test, { delayMs: 0, isKeyed }))
+  let window = await ScriptedWindow.open(planOfCase(test, { delayMs: 0, isKeyed, ...schemaOf(test) }))
   const checker = new Checker(test)
   try {
     for (const [index, step] of steps.entries()) {
-      if ('t' in step) window.element(checker.row(step), timeOf(step.t))
+      if ('t' in step) window.element(checker.row(step), step.t === null ? 0 : timeOf(step.t))
+      else if ('advanceProcessingTime' in step) window.processingTime(step.advanceProcessingTime)
       else if ('watermark' in step) window.watermark(step.watermark === 'MAX' ? Number.POSITIVE_INFINITY : timeOf(step.watermark))
       else if ('checkpointRestore' in step) window = await window.restored()
       else if ('expect' in step) checker.check(`step ${index}`, step.expect, window.panes, window.late, await window.dropped())
       else if ('expectDropped' in step) checker.checkDropped(`step ${index}`, step.expectDropped, await window.dropped())
-      else if (!('advanceProcessingTime' in step)) throw new Mismatch(`step ${index}`, 'a step of a window script', step)
+      else checker.checkCounters(`step ${index}`, step.expectCounters, await window.closed())
     }
   } finally {
     await window.close()
@@ -172,7 +215,7 @@ async function runScript(test: Case): Promise<void> {
 async function runGeneratedWatermarks(test: Case): Promise<void> {
   const steps = test.script ?? []
   const isKeyed = steps.some((step) => 't' in step && step.key !== undefined)
-  const job = await ScriptedJob.open(planOfCase(test, { delayMs: test.config.watermark!.bound ?? 0, isKeyed }))
+  const job = await ScriptedJob.open(planOfCase(test, { delayMs: test.config.watermark!.bound ?? 0, isKeyed, ...schemaOf(test) }))
   const checker = new Checker(test)
   try {
     for (const [index, step] of steps.entries()) {
@@ -201,27 +244,18 @@ async function runInputFile(test: Case, file: string): Promise<void> {
   const schema: Record<string, Type> = { [timeColumn]: 'timestamp' }
   if (keyColumn !== undefined) schema[keyColumn] = 'utf8'
   if (valueColumn !== undefined) schema[valueColumn] = 'f64'
-  const plan = planOfCase(test, { delayMs: Math.max(FILE_DELAY_MS, worstDisorder(full, timeColumn)), isKeyed: false, schema })
-  const operators = plan.operators.flatMap((operator) => {
-    const { op, inputs } = operator as { op: string; inputs?: readonly string[] }
-    if (op === 'eventTime') return [{ ...operator, column: timeColumn }]
-    if (op !== 'window') return [operator]
-    const aggregates = JSON.parse(
-      JSON.stringify((operator as { aggregates: object }).aggregates).replaceAll(
-        '"column":"value"',
-        `"column":${JSON.stringify(valueColumn ?? 'value')}`,
-      ),
-    ) as object
-    if (keyColumn === undefined) return [{ ...operator, aggregates }]
-    return [
-      { uid: 'by', op: 'keyBy', inputs, columns: [keyColumn] },
-      { ...operator, aggregates, inputs: ['by'] },
-    ]
+  const plan = planOfCase(test, {
+    delayMs: Math.max(FILE_DELAY_MS, worstDisorder(full, timeColumn)),
+    isKeyed: keyColumn !== undefined,
+    schema,
+    timeColumn,
+    ...(keyColumn === undefined ? {} : { keyColumn }),
+    ...(valueColumn === undefined ? {} : { valueColumn }),
   })
   const out = collectSink()
   const late = collectSink()
   const sinks = { 'w-out': out, ...(test.config.lateOutput === true ? { late } : {}) }
-  const running = await start(fromPlan({ ...plan, operators }), { host: 'inline', sources: { in: csvFile(full) }, sinks })
+  const running = await start(fromPlan(plan), { host: 'inline', sources: { in: csvFile(full) }, sinks })
   const status = await running.finished
   const panes = out.rows.map((row, index) => ({
     row: { ...row, ...(keyColumn === undefined ? {} : { key: row[keyColumn]! }) },

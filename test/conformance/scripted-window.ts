@@ -8,22 +8,47 @@
  */
 
 import { BatchBuilder } from '../../runtime/batch-builder.ts'
-import { systemClock } from '../../runtime/clock.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import { Exchange } from '../../runtime/coordinator/exchange.ts'
 import { JobGraph } from '../../runtime/coordinator/job-graph.ts'
 import { Outlet } from '../../runtime/coordinator/outlet.ts'
+import type { Stage } from '../../runtime/coordinator/stage.ts'
+import * as transforms from '../../runtime/coordinator/transform-stage.ts'
 import { Dictionary } from '../../runtime/dictionary.ts'
 import type { HostedSubtask } from '../../runtime/host/host.ts'
 import { InlineHost } from '../../runtime/host/inline-host.ts'
+import * as panes from '../../runtime/panes/pane-parts.ts'
 import { loadPlan } from '../../runtime/plan.ts'
 import { kernelModule } from '../../runtime/platform/kernel-module.ts'
 import type { RecordBatch, RowObject } from '../../runtime/record-batch.ts'
+import { type Pane, paneOf } from '../../runtime/sink/callback-sink.ts'
 import { chunksOfSnapshot, sectionsForSubtask } from '../../runtime/subtask/snapshot-chunks.ts'
 
-export interface EmittedPane {
+export interface EmittedPane extends Pane {
   readonly row: RowObject
-  readonly index: number
-  readonly timing: number
+}
+
+/** A clock that stands still until it is set; every look at its monotonic side finds that time has passed. */
+class SteppedClock implements Clock {
+  wallMs = 0
+  #looks = 0
+
+  now(): number {
+    return this.wallMs
+  }
+
+  monotonic(): number {
+    this.#looks += 1_000
+    return this.#looks
+  }
+
+  sleep(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  yield(): Promise<void> {
+    return Promise.resolve()
+  }
 }
 
 const KEY_GROUPS = 128
@@ -33,30 +58,33 @@ export class ScriptedWindow {
   readonly late: RowObject[] = []
   readonly #plan: object
   readonly #epoch: number
+  readonly #clock: SteppedClock
   #host!: InlineHost
   #exchange!: Exchange
   #outlet!: Outlet
   #builder!: BatchBuilder
+  #stage!: Stage
   #snapshot: Uint8Array<ArrayBuffer> | null = null
   /** Records dropped before the restore this window came from. */
   #droppedBefore = 0
 
-  private constructor(plan: object, epoch: number) {
+  private constructor(plan: object, epoch: number, clock: SteppedClock) {
     this.#plan = plan
     this.#epoch = epoch
+    this.#clock = clock
   }
 
   static async open(plan: object, from: ScriptedWindow | null = null): Promise<ScriptedWindow> {
-    const window = new ScriptedWindow(plan, from === null ? 1 : from.#epoch + 1)
+    const window = new ScriptedWindow(plan, from === null ? 1 : from.#epoch + 1, from === null ? new SteppedClock() : from.#clock)
     await window.#start(from === null ? null : from.#snapshot)
     return window
   }
 
   async #start(snapshot: Uint8Array<ArrayBuffer> | null): Promise<void> {
-    const graph = new JobGraph(loadPlan(this.#plan), new Map(), { batchRows: 16, slotCount: 8, memoryBytesMax: 1 << 26 })
+    const graph = new JobGraph(loadPlan(this.#plan), new Map(), { batchRows: 16, slotCount: 8, memoryBytesMax: 1 << 26, transforms, panes })
     const node = graph.windows[0]!
     const { layout } = node
-    this.#host = new InlineHost({ load: (kind) => kernelModule(false, kind), clock: systemClock })
+    this.#host = new InlineHost({ load: (kind) => kernelModule(false, kind), clock: this.#clock })
     const subtasks = await this.#host.start({
       layouts: [layout],
       parallelism: 1,
@@ -72,11 +100,22 @@ export class ScriptedWindow {
       },
     })
     const hosted: readonly HostedSubtask[] = subtasks[0]!
-    this.#exchange = new Exchange(layout, hosted, KEY_GROUPS, this.#epoch, systemClock)
+    this.#exchange = new Exchange(layout, hosted, KEY_GROUPS, this.#epoch, this.#clock)
     this.#builder = new BatchBuilder(node.streamSchema, 1, new Dictionary())
+    const unexpected = (): never => {
+      throw new TypeError('A window script has only a window')
+    }
+    const leaves = {
+      report: { filtered: unexpected, deadLetter: unexpected },
+      exchange: () => this.#exchange,
+      sink: unexpected,
+      track: unexpected,
+    }
+    this.#stage = graph.stages(node.spec.inputs[0], leaves)[0]!
     this.#outlet = new Outlet({
       layout,
-      resultSchema: node.resultSchema,
+      resultSchema: node.kernelSchema,
+      newCells: graph.cellsOf(node),
       streamSchema: node.streamSchema,
       lateDictionary: (generation) => this.#exchange.dictionary(generation),
       epoch: this.#epoch,
@@ -99,13 +138,25 @@ export class ScriptedWindow {
   element(row: object, timeMs: number): void {
     this.#builder.clear()
     if (!this.#builder.appendRow(row, 'element')) throw new TypeError(`The element does not fit: ${this.#builder.deadLetters[0]?.reason}`)
-    this.#exchange.offer(this.#builder.build(), Float64Array.of(timeMs))
+    this.#stage({ batch: this.#builder.build(), times: Float64Array.of(timeMs) })
     this.#settle()
   }
 
   watermark(watermarkMs: number): void {
     this.#exchange.watermark(watermarkMs)
     this.#settle()
+  }
+
+  /** Sets the host's clock, and tells it. */
+  processingTime(clockMs: number): void {
+    this.#clock.wallMs = clockMs
+    this.#exchange.tick()
+    this.#settle()
+  }
+
+  /** Refused because their windows' triggers had finished, window by window, since the last restore. */
+  async closed(): Promise<number> {
+    return (await this.#host.counters())[0]![0]!.closed
   }
 
   /** Takes a snapshot, throws this operator away and answers a new one that goes on from it. */
@@ -128,7 +179,7 @@ export class ScriptedWindow {
 
   #take(batch: RecordBatch): void {
     for (let row = 0; row < batch.rowCount; row++) {
-      this.panes.push({ row: batch.row(row), index: batch.panes!.index[row]!, timing: batch.panes!.timing[row]! })
+      this.panes.push({ row: batch.row(row), ...paneOf(batch, row) })
     }
   }
 

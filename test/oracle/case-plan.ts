@@ -35,7 +35,7 @@ export function planOfCase({ config, dialect }: Case & { readonly dialect?: stri
     ...(config.accumulation === 'retracting' && given['suppressUnchanged'] !== true ? { emitUnchanged: true } : {}),
     ...(closing === undefined ? {} : { closing }),
     ...(isBeam && config.onTime !== 'fire-if-non-empty' ? { emptyPanes: true } : {}),
-    ...(config.evictor === undefined ? {} : { evictor: evictorOf(config.evictor as Json) }),
+    ...(config.evictor === undefined ? {} : { evictor: evictorOf(config.evictor as unknown as Json) }),
     allowedLatenessMs: config.allowedLateness ?? 0,
     aggregates: AGGREGATES[config.aggregate!]!,
   }

@@ -140,13 +140,16 @@ export async function start<J extends Job>(job: J, given: StartOptions<J>): Prom
 /** Filter and map, with the evaluator of expressions, and windows beyond the simple ones are loaded for plans that have them. */
 async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
   const hasTransforms = job.plan.operators.some((spec) => spec.op === 'filter' || spec.op === 'map')
-  const hasExtended = job.plan.operators.some((spec) => spec.op === 'window' && isExtended(spec))
+  const windows = job.plan.operators.filter((spec) => spec.op === 'window')
+  const panes = windows.some(isExtended) ? await import('./panes/pane-parts.ts') : null
+  const hasAssigned = panes !== null && windows.some(({ window }) => panes.isAssigned(window))
   return new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {
     batchRows: settings.batchRows,
     slotCount: settings.ringSlots,
     memoryBytesMax: settings.memoryBytesMax,
     transforms: hasTransforms ? await import('./coordinator/transform-stage.ts') : null,
-    panes: hasExtended ? await import('./panes/pane-parts.ts') : null,
+    panes,
+    assigners: hasAssigned ? await import('./window-assigner/window-assigner.ts') : null,
   })
 }
 

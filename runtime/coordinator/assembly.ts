@@ -125,7 +125,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     // Rows that a filter behind a window takes away were processed: they are not counted as filtered input.
     const counts: IntakeCounts = { filtered: 0, deadLetters: 0 }
     const report = reporter(counts, deadLetters, options.onDeadLetter)
-    const stages = graph.stages(uid, { ...leaves, report, track: () => {} })
+    const stages = graph.resultStages(node, { ...leaves, report, track: () => {} })
     const exchange = exchanges.get(uid)!
     const outlet = new Outlet({
       layout: node.layout,

@@ -23,6 +23,7 @@ import type { SinkPort } from '../sink/sink-port.ts'
 import { type SubtaskLayout, subtaskLayout } from '../subtask/subtask-layout.ts'
 import { isExtended } from '../plan-kernel.ts'
 import type * as Panes from '../panes/pane-parts.ts'
+import type * as Assigners from '../window-assigner/window-assigner.ts'
 import type { Exchange } from './exchange.ts'
 import type { TimeTrack } from './intake.ts'
 import { type Chunk, eventTimeStage, type RowFunction, type Stage, type StageReport } from './stage.ts'
@@ -50,6 +51,8 @@ export interface GraphOptions {
   readonly transforms?: typeof Transforms | null
   /** Windows beyond the slice kernel, and computed columns; not needed for plans without them. */
   readonly panes?: typeof Panes | null
+  /** Windows that an assigner finds; not needed for plans without them. */
+  readonly assigners?: typeof Assigners | null
 }
 
 export class JobGraph {
@@ -59,6 +62,7 @@ export class JobGraph {
   readonly #functions: ReadonlyMap<string, RowFunction>
   readonly #transforms: typeof Transforms | null
   readonly #panes: typeof Panes | null
+  readonly #assigners: typeof Assigners | null
 
   constructor(plan: Plan, functions: ReadonlyMap<string, RowFunction>, options: GraphOptions) {
     this.plan = plan
@@ -66,6 +70,7 @@ export class JobGraph {
     this.#functions = functions
     this.#transforms = options.transforms ?? null
     this.#panes = options.panes ?? null
+    this.#assigners = options.assigners ?? null
     this.windows = plan.operators
       .filter((spec) => spec.op === 'window')
       .map((spec) => {
@@ -151,10 +156,8 @@ export class JobGraph {
           for (const stage of next) stage(chunk)
         }
       }
-      case 'window': {
-        const exchange = leaves.exchange(spec.uid)
-        return ({ batch, times }) => exchange.offer(batch, times!)
-      }
+      case 'window':
+        return this.#windowStage(spec, input, leaves)
       case 'sink': {
         const port = leaves.sink(spec.name)
         return ({ batch }) => port.write(batch)
@@ -166,6 +169,23 @@ export class JobGraph {
         throw new ConfigError('OPERATOR_UNKNOWN', `Unknown operator ${String(never)}`)
       }
     }
+  }
+
+  #windowStage(spec: WindowSpec, schema: Schema, { exchange: exchangeOf, report }: StageLeaves): Stage {
+    const exchange = exchangeOf(spec.uid)
+    const plan = this.windows.find((window) => window.spec === spec)!.extended
+    if (plan === null || plan.computed.length === 0) return ({ batch, times }) => exchange.offer(batch, times!)
+    const functionOf = (part: string) => this.#functions.get(`${spec.uid}.${part}`)
+    return this.#panes!.computedStage({ spec, plan, schema, exchange, report, functionOf, assigners: this.#assigners })
+  }
+
+  /** Stages behind a window: first of all that of its functions, if it has any. */
+  resultStages({ spec, extended: plan, resultSchema }: WindowNode, leaves: StageLeaves): Stage[] {
+    const next = this.stages(spec.uid, leaves)
+    if (plan === null || !this.#panes!.hasWindowFunctions(spec)) return next
+    const functionOf = (part: string) => this.#functions.get(`${spec.uid}.${part}`)
+    const { report } = leaves
+    return [this.#panes!.windowFunctionsStage({ spec, plan, keyColumns: this.#keysOf(spec), resultSchema, functionOf, report, next })]
   }
 
   #eventTime(spec: EventTimeSpec, input: Schema, leaves: StageLeaves): Stage {

@@ -117,7 +117,8 @@ function mapByFunction(uid: string, output: Schema, fn: RowFunction, report: Sta
   }
 }
 
-function functionThrew(uid: string, row: number, object: RowObject, error: unknown): DeadLetter {
+/** The dead letter of a row on which a function threw. */
+export function functionThrew(uid: string, row: number, object: RowObject, error: unknown): DeadLetter {
   return {
     code: 'FUNCTION_THREW',
     reason: `The function of ${uid} threw: ${error instanceof Error ? error.message : String(error)}`,

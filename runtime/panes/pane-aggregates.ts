@@ -54,7 +54,14 @@ interface Columns {
   compute(column: ComputedColumn): number
 }
 
+/** An aggregate of functions of the user, and the source of the condition that its records have to meet. */
+export interface CustomPlan {
+  readonly name: string
+  readonly condition: number | null
+}
+
 export interface AggregatePlans {
+  readonly customs: readonly CustomPlan[]
   readonly plans: readonly (ColumnDefinition & { readonly fn: number })[]
   layOut(ship: Ship): {
     readonly values: readonly PaneValue[]
@@ -68,10 +75,17 @@ export function planAggregates(spec: WindowSpec, schema: Schema, columns: Column
   const plans = Object.entries(spec.aggregates)
     .filter(([, { fn }]) => fn !== 'custom')
     .map(([name, aggregate]) => planAggregate(name, aggregate, columns))
+  const customs = Object.entries(spec.aggregates)
+    .filter(([, { fn }]) => fn === 'custom')
+    .map(([name, { where }]): CustomPlan => {
+      if (where === undefined) return { name, condition: null }
+      return { name, condition: columns.compute({ name: '~where', type: 'bool', kind: 'condition', of: where, functionName: '' }) }
+    })
   const usesRecords = spec.apply !== undefined || Object.values(spec.aggregates).some(({ fn }) => fn === 'custom')
   if (usesRecords) plans.push({ ...ROWS, name: RECORDS_NAME, type: 'json', fn: L.FN_RECORDS, form: { kind: 'records' } })
   return {
     plans,
+    customs,
     layOut: (ship) => layOutAggregates(plans, (source) => typeOfSource(schema, source), ship),
   }
 }

@@ -1,4 +1,7 @@
 /** What only jobs with windows beyond the slice kernel, or with computed columns, need: loaded on demand, as one. */
 
+export { isAssigned } from './computed-column.ts'
+export { computedStage } from './computed-stage.ts'
 export { planPanes, type WindowPlan } from './pane-plan.ts'
 export { ResultCells } from './result-cells.ts'
+export { hasWindowFunctions, windowFunctionsStage } from './window-functions.ts'

@@ -12,7 +12,7 @@ import type { ColumnDefinition, ColumnType, Schema } from '../schema.ts'
 import type { ExtendedPlan } from '../subtask/subtask-layout.ts'
 import { usesSliceKernel } from '../plan-kernel.ts'
 import { type ColumnRoles, type ComputedColumn, isAssigned, shipContents } from './computed-column.ts'
-import { planAggregates } from './pane-aggregates.ts'
+import { type CustomPlan, planAggregates } from './pane-aggregates.ts'
 import { paneConfig, windowNumbers } from './pane-config.ts'
 import { TriggerNodes, usesProcessingTime } from './trigger-nodes.ts'
 
@@ -20,6 +20,7 @@ export interface WindowPlan extends ExtendedPlan {
   readonly computed: readonly ComputedColumn[]
   /** Of the results as the kernel gives them. */
   readonly kernelSchema: Schema
+  readonly customs: readonly CustomPlan[]
 }
 
 /**
@@ -44,6 +45,7 @@ export function planPanes(spec: WindowSpec, schema: Schema, keyColumns: readonly
   return {
     kernel,
     computed,
+    customs: aggregates.customs,
     kernelSchema: kernelSchema(schema, keyColumns, aggregates.plans, resultSchema),
     usesClock: usesProcessingTime(spec),
     numbers: windowNumbers(spec),
@@ -52,6 +54,7 @@ export function planPanes(spec: WindowSpec, schema: Schema, keyColumns: readonly
       const nodes = trigger.shipped((source) => ship(source, 'number', false))
       const { values, layouts, parameters, numbers } = aggregates.layOut(ship)
       if (needsRecords) schema.columns.forEach(({ type }, source) => shipContents(ship, source, type))
+      for (const { condition } of aggregates.customs) if (condition !== null) ship(condition, 'number', false)
       return {
         values,
         aggregates: layouts,

@@ -44,6 +44,23 @@ export class JsonValues implements DictionaryView {
   }
 }
 
+/** Records of a pane: rows of the window's input, their event times, and by source which of them meet a condition computed for a function. */
+export interface PaneRecords {
+  readonly rows: readonly RowObject[]
+  readonly times: readonly number[]
+  readonly marks: ReadonlyMap<number, Uint8Array>
+}
+
+/** Records of each pane; codes are rows. */
+export class RecordValues extends JsonValues {
+  readonly recordsAt: (row: number) => PaneRecords
+
+  constructor(recordsAt: (row: number) => PaneRecords) {
+    super((row) => recordsAt(row).rows)
+    this.recordsAt = recordsAt
+  }
+}
+
 /** Strings of a utf8 column; codes are rows. */
 class TextValues implements DictionaryView {
   readonly #decode: (row: number) => string
@@ -82,9 +99,7 @@ export class ResultCells implements CellReader {
     const places = cells.slice()
     const at = (row: number) => bytes.subarray(places[row * 2]!, places[row * 2]! + places[row * 2 + 1]!)
     const values = Uint32Array.from({ length: rowCount }, (_, row) => row)
-    const dictionary =
-      type === 'utf8' ? new TextValues((row) => textOf(form, at(row))) : new JsonValues((row) => this.#jsonOf(form, at(row)))
-    return { name, type, values, validity, dictionary }
+    return { name, type, values, validity, dictionary: this.#dictionary(type, form, at) }
   }
 
   #joined(): Uint8Array {
@@ -100,17 +115,20 @@ export class ResultCells implements CellReader {
     return this.#parts[0] ?? NO_BYTES
   }
 
-  #jsonOf(form: ResultForm, bytes: Uint8Array): Json {
-    switch (form.kind) {
-      case 'list':
-        return elements(bytes, form.of)
-      case 'pairs':
-        return form.of === 'text' ? textPairs(bytes, form.second) : numberPairs(bytes, form.of, form.second)
-      case 'records':
-        return this.#records.read(bytes)
-      default:
-        throw new RangeError(`A result of form ${form.kind} is not json`)
-    }
+  #dictionary(type: Column['type'], form: ResultForm, at: (row: number) => Uint8Array): DictionaryView {
+    if (form.kind === 'records') return new RecordValues((row) => this.#records.read(at(row)))
+    return type === 'utf8' ? new TextValues((row) => textOf(form, at(row))) : new JsonValues((row) => jsonOf(form, at(row)))
+  }
+}
+
+function jsonOf(form: ResultForm, bytes: Uint8Array): Json {
+  switch (form.kind) {
+    case 'list':
+      return elements(bytes, form.of)
+    case 'pairs':
+      return form.of === 'text' ? textPairs(bytes, form.second) : numberPairs(bytes, form.of, form.second)
+    default:
+      throw new RangeError(`A result of form ${form.kind} is not json`)
   }
 }
 
@@ -157,10 +175,11 @@ function textPairs(bytes: Uint8Array, second: 'count' | 'by'): Json {
   return list
 }
 
-/** Records of a window, as rows of its input. */
 class RecordReader {
   /** The columns of the stream that travel, in its order. */
   readonly #columns: readonly { readonly name: string; readonly isBool: boolean; readonly shipped: number }[]
+  /** Conditions that were computed for functions. */
+  readonly #marks: readonly { readonly source: number; readonly shipped: number }[]
   readonly #places: Float64Array
 
   constructor(layout: SubtaskLayout, { columns }: Schema) {
@@ -168,24 +187,32 @@ class RecordReader {
       const shipped = layout.columns.findIndex((column) => column.source === source && column.form !== 'presence')
       return shipped < 0 ? [] : [{ name, isBool: type === 'bool', shipped }]
     })
+    this.#marks = layout.columns.flatMap(({ source, type }, shipped) =>
+      source >= columns.length && type === 'bool' ? [{ source, shipped }] : [],
+    )
     this.#places = new Float64Array(layout.columns.length)
   }
 
-  read(bytes: Uint8Array): RowObject[] {
+  read(bytes: Uint8Array): PaneRecords {
     const view = viewOf(bytes)
     const rows: RowObject[] = []
+    const times: number[] = []
+    const marks = this.#marks.map((): number[] => [])
     for (let at = 0; at < bytes.length; ) {
       const row: RowObject = {}
-      // The timestamp comes first; it is a column of the row as well.
+      times.push(view.getFloat64(at, true))
       at += 8
       for (let index = 0; index < this.#places.length; index++) {
         this.#places[index] = at
         at += 8 + padded(view.getInt32(at + 4, true))
       }
       for (const { name, isBool, shipped } of this.#columns) setField(row, name, valueOf(view, bytes, this.#places[shipped]!, isBool))
+      this.#marks.forEach(({ shipped }, index) => {
+        marks[index]!.push(valueOf(view, bytes, this.#places[shipped]!, false) === 1 ? 1 : 0)
+      })
       rows.push(row)
     }
-    return rows
+    return { rows, times, marks: new Map(this.#marks.map(({ source }, index) => [source, Uint8Array.from(marks[index]!)])) }
   }
 }
 

@@ -1,0 +1,204 @@
+/**
+ * The stage behind a window whose results are made by functions of the user: of the records of each pane to rows and values.
+ *
+ * Before: the outlet, with the records of each pane as a column. After: the stages and sinks behind the window.
+ *
+ * Invariant: a pane becomes rows or, if a function throws on it, a dead letter.
+ */
+
+import { BatchBuilder, preview } from '../batch-builder.ts'
+import { Gather, pass, type Stage, type StageReport } from '../coordinator/stage.ts'
+import { Dictionary } from '../dictionary.ts'
+import type { WindowSpec } from '../plan.ts'
+import { cellValue, type Column, RecordBatch, type RowObject, setField } from '../record-batch.ts'
+import type { Json, Schema } from '../schema.ts'
+import { RECORDS_NAME } from './pane-aggregates.ts'
+import type { WindowPlan } from './pane-plan.ts'
+import { JsonValues, type PaneRecords, type RecordValues } from './result-cells.ts'
+
+/** What a function of a window is told of the window that fires. Bounds of a global window are null. */
+export interface FiredWindow {
+  readonly windowStart: number | null
+  readonly windowEnd: number | null
+  /** How often the window had fired before. */
+  readonly paneIndex: number
+  readonly timing: 'early' | 'onTime' | 'late'
+  readonly isLast: boolean
+  /** Values of the key columns by their names; of a window without keys an empty object. */
+  readonly key: RowObject
+}
+
+type ApplyFunction = (records: readonly RowObject[], window: FiredWindow) => Iterable<object>
+
+interface AggregateFunctions {
+  create(): Json
+  add(accumulator: Json, row: RowObject, timestampMs: number): Json
+  result(accumulator: Json): Json
+}
+
+export interface WindowFunctionsOptions {
+  readonly spec: WindowSpec
+  readonly plan: WindowPlan
+  readonly keyColumns: readonly string[]
+  readonly resultSchema: Schema
+  /** A function of the window by its name: `apply`, `aggregate.NAME`. */
+  readonly functionOf: (name: string) => unknown
+  readonly report: StageReport
+  readonly next: readonly Stage[]
+}
+
+const TIMINGS = ['early', 'onTime', 'late'] as const
+const ROWS_MAX = 1024
+
+/** Whether results of a window need functions of the user. */
+export function hasWindowFunctions(spec: WindowSpec): boolean {
+  return spec.apply !== undefined || Object.values(spec.aggregates).some(({ fn }) => fn === 'custom')
+}
+
+export function windowFunctionsStage(options: WindowFunctionsOptions): Stage {
+  const panes = new PaneRows(options)
+  return ({ batch }) => {
+    for (let row = 0; row < batch.rowCount; row++) panes.add(batch, row)
+    panes.flush(batch)
+  }
+}
+
+/** Rows made of panes, gathered until there are enough for a batch. */
+class PaneRows {
+  readonly #options: WindowFunctionsOptions
+  readonly #apply: ApplyFunction | null
+  readonly #customs: readonly { readonly name: string; readonly functions: AggregateFunctions; readonly values: Json[] }[]
+  readonly #gather: Gather
+  readonly #builder: BatchBuilder | null
+  #selection = new Uint32Array(ROWS_MAX)
+  #count = 0
+
+  constructor(options: WindowFunctionsOptions) {
+    const { spec, plan, functionOf } = options
+    this.#options = options
+    this.#apply = spec.apply === undefined ? null : (functionOf('apply') as ApplyFunction)
+    this.#customs = plan.customs.map(({ name }) => ({
+      name,
+      functions: functionOf(`aggregate.${name}`) as AggregateFunctions,
+      values: [],
+    }))
+    this.#gather = new Gather(plan.kernelSchema)
+    const applied = Object.entries(spec.apply?.schema ?? {}).map(([name, type]) => ({ name, type }))
+    this.#builder = applied.length === 0 ? null : new BatchBuilder({ columns: applied }, ROWS_MAX, new Dictionary())
+    if (this.#builder !== null) this.#builder.source = spec.uid
+  }
+
+  add(batch: RecordBatch, row: number): void {
+    const records = recordsOf(batch, row)
+    const window = this.#window(batch, row)
+    let rows: readonly object[] = [{}]
+    let results: Json[]
+    try {
+      results = this.#customs.map(({ functions }, index) => aggregate(functions, records, this.#options.plan.customs[index]!.condition))
+      if (this.#apply !== null) rows = [...this.#apply(records.rows, window)]
+    } catch (error) {
+      this.#options.report.deadLetter(this.#threw(window, error))
+      return
+    }
+    for (const made of rows) {
+      if (this.#count === ROWS_MAX) this.flush(batch)
+      if (this.#builder !== null && !this.#append(made, window)) continue
+      this.#customs.forEach(({ values }, index) => {
+        values[this.#count] = results[index]!
+      })
+      this.#selection[this.#count++] = row
+    }
+  }
+
+  /** Adds the columns of the function; what is no row becomes a dead letter. */
+  #append(made: unknown, window: FiredWindow): boolean {
+    const { report, spec } = this.#options
+    const builder = this.#builder!
+    if (typeof made !== 'object' || made === null) {
+      report.deadLetter({
+        ...this.#threw(window, null),
+        code: 'FUNCTION_RESULT',
+        reason: `The function of ${spec.uid} returned ${String(made)} instead of a row`,
+      })
+      return false
+    }
+    const isRow = builder.appendRow(made, placeOf(window))
+    for (const letter of builder.deadLetters.splice(0)) report.deadLetter(letter)
+    return isRow
+  }
+
+  /** Gives on what was gathered of the panes of a batch. */
+  flush(batch: RecordBatch): void {
+    const { resultSchema, next } = this.#options
+    const count = this.#count
+    if (count === 0) return
+    const { batch: base } = this.#gather.take({ batch, times: null }, this.#selection, count)
+    const applied = this.#builder?.build() ?? null
+    const columns = resultSchema.columns.map((definition): Column => {
+      const custom = this.#customs.find(({ name }) => name === definition.name)
+      if (custom !== undefined) return jsonColumn(definition.name, custom.values.splice(0))
+      return applied?.columns.find(({ name }) => name === definition.name) ?? base.column(definition.name)
+    })
+    pass({ batch: new RecordBatch(resultSchema, columns, count, base.panes), times: null }, next)
+    this.#count = 0
+    // The rows are given on: the buffers and the texts begin anew.
+    if (this.#builder === null) return
+    this.#builder.clear()
+    if (this.#builder.dictionary.size > ROWS_MAX * 16) this.#builder.dictionary = new Dictionary()
+  }
+
+  #window(batch: RecordBatch, row: number): FiredWindow {
+    const panes = batch.panes!
+    const key: RowObject = {}
+    for (const name of this.#options.keyColumns) setField(key, name, batch.value(batch.column(name), row))
+    return {
+      windowStart: cellValue(batch.columns[0]!, row) as number | null,
+      windowEnd: cellValue(batch.columns[1]!, row) as number | null,
+      paneIndex: panes.index[row]!,
+      timing: TIMINGS[panes.timing[row]!]!,
+      isLast: panes.isLast[row] !== 0,
+      key,
+    }
+  }
+
+  #threw(window: FiredWindow, error: unknown) {
+    const { uid } = this.#options.spec
+    return {
+      code: 'FUNCTION_THREW',
+      reason: `A function of ${uid} threw: ${error instanceof Error ? error.message : String(error)}`,
+      source: uid,
+      split: '',
+      position: placeOf(window),
+      preview: preview(JSON.stringify(window.key)),
+    }
+  }
+}
+
+function aggregate(functions: AggregateFunctions, { rows, times, marks }: PaneRecords, condition: number | null): Json {
+  const passes = condition === null ? null : marks.get(condition)!
+  let accumulator = functions.create()
+  for (let index = 0; index < rows.length; index++) {
+    if (passes === null || passes[index] === 1) accumulator = functions.add(accumulator, rows[index]!, times[index]!)
+  }
+  return functions.result(accumulator)
+}
+
+function recordsOf(batch: RecordBatch, row: number): PaneRecords {
+  const column = batch.column(RECORDS_NAME)
+  return (column.dictionary as RecordValues).recordsAt(column.values[row]!)
+}
+
+function placeOf({ windowStart, windowEnd }: FiredWindow): string {
+  return windowStart === null ? 'the global window' : `window [${windowStart}, ${windowEnd})`
+}
+
+function jsonColumn(name: string, values: readonly Json[]): Column {
+  const validity = Uint8Array.from(values, (value) => (value === null || value === undefined ? 0 : 1))
+  return {
+    name,
+    type: 'json',
+    values: Uint32Array.from(values, (_, row) => row),
+    validity: validity.includes(0) ? validity : null,
+    dictionary: new JsonValues((row) => values[row]!),
+  }
+}

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
 import { BatchBuilder } from '../../runtime/batch-builder.ts'
 import { systemClock } from '../../runtime/clock.ts'
-import { Exchange } from '../../runtime/coordinator/exchange.ts'
+import { CLOCK_MS, Exchange } from '../../runtime/coordinator/exchange.ts'
 import { Dictionary } from '../../runtime/dictionary.ts'
 import { loadPlan, type WindowSpec } from '../../runtime/plan.ts'
 import { RingConsumer } from '../../runtime/ring/spsc-ring.ts'
@@ -12,7 +12,10 @@ import { f64, schema, timestamp, utf8 } from '../../runtime/schema.ts'
 import { createMemory, formatMemory } from '../../runtime/subtask/kernel-instance.ts'
 import { subtaskLayout } from '../../runtime/subtask/subtask-layout.ts'
 import { planOf } from '../support/plans.ts'
+import { InputReader } from '../support/input-slots.ts'
 import { Prng } from '../support/prng.ts'
+import { Timeline, VirtualClock } from '../support/virtual-clock.ts'
+import { laidOut } from '../support/window-specs.ts'
 
 const columns = schema({ t: timestamp(), k: utf8(), v: f64() })
 const plan = loadPlan(
@@ -187,4 +190,75 @@ test('writing wakes the subtask that was written to', () => {
   exchange.flush()
   exchange.wake()
   expect(rings()).toBeGreaterThan(0)
+})
+
+test('the clock is told on every ring, at its pace, with the rows and without; others are not told', () => {
+  const timeline = new Timeline()
+  const clock = new VirtualClock(timeline, { wall: (ms) => 1_000_000 + (ms < 120 ? ms : ms - 50) })
+  const spec = { window: { kind: 'global' }, trigger: { kind: 'onProcessingTime', everyMs: 5 } } as const
+  const { layout: told } = laidOut(spec, columns, ['k'])
+  const readers = [new InputReader(told), new InputReader(told)]
+  const clocked = new Exchange(told, readers, 16, 1, clock)
+  const take = () => {
+    while (!clocked.flush()) continue
+    return readers.map((reader) => reader.take().map(({ rows, clockMs }) => `${rows.length} at ${clockMs - 1_000_000}`))
+  }
+  const pass = (ms: number) => {
+    timeline.after(ms, () => {})
+    timeline.next()
+  }
+  expect(clocked.tick()).toBe(true)
+  expect(clocked.tick()).toBe(false)
+  expect(clocked.isBehindMark).toBe(true)
+  expect(take()).toEqual([['0 at 0'], ['0 at 0']])
+  pass(CLOCK_MS - 1)
+  expect(clocked.tick()).toBe(false)
+  clocked.offer(batchOf(['a'], new Dictionary()), new Float64Array(1))
+  expect(clocked.isBehindMark).toBe(false)
+  expect(take().flat()).toEqual([`1 at ${CLOCK_MS - 1}`])
+  pass(1)
+  expect(clocked.tick()).toBe(true)
+  expect(take()).toEqual([[`0 at ${CLOCK_MS}`], [`0 at ${CLOCK_MS}`]])
+  // The wall clock goes back: what is told does not.
+  pass(60)
+  expect(clocked.tick()).toBe(true)
+  const before = take()
+  pass(CLOCK_MS)
+  clocked.tick()
+  expect([before, take()]).toEqual([
+    [['0 at 110'], ['0 at 110']],
+    [['0 at 110'], ['0 at 110']],
+  ])
+
+  const other = laidOut({ window: { kind: 'global' } }, columns, ['k']).layout
+  const reader = new InputReader(other)
+  const plain = new Exchange(other, [reader], 16, 1, clock)
+  expect(plain.tick()).toBe(false)
+  plain.offer(batchOf(['a'], new Dictionary()), new Float64Array(1))
+  plain.flush()
+  expect(reader.take()).toMatchObject([{ clockMs: Number.NaN }])
+})
+
+test('texts of value columns are sent to every subtask that needs them', () => {
+  const stream = schema({ t: timestamp(), k: utf8(), s: utf8() })
+  const { layout: listed } = laidOut({ aggregates: { all: { fn: 'collect', column: 's' } } }, stream, ['k'])
+  const readers = Array.from({ length: 3 }, () => new InputReader(listed))
+  const sending = new Exchange(listed, readers, 16, 1, systemClock)
+  const dictionary = new Dictionary()
+  const prng = new Prng(7)
+  for (let chunk = 0; chunk < 30; chunk++) {
+    const builder = new BatchBuilder(stream, 8, dictionary)
+    for (let index = 0; index < 8; index++) builder.appendRow({ t: 0, k: `k${prng.int(6)}`, s: `k${prng.int(9)}` }, '')
+    sending.offer(builder.build(), new Float64Array(8))
+    const rows = []
+    while (!sending.flush()) for (const reader of readers) rows.push(...reader.take())
+    for (const reader of readers) rows.push(...reader.take())
+    expect(rows.flatMap((slot) => slot.rows)).toHaveLength(8)
+  }
+})
+
+test('a text that fits in no slot fails with its length', () => {
+  const { exchange } = setUp(1)
+  exchange.offer(batchOf(['x'.repeat(100_000)], new Dictionary()), new Float64Array(1))
+  expect(() => exchange.flush()).toThrow(/100000 bytes/)
 })

@@ -127,7 +127,7 @@ test.each<[string, TriggerSpec, unknown]>([
   ['a function', { kind: 'custom', function: true }, { REPEATEDLY: ['RECORD ~when'] }],
   ['any', { kind: 'any', of: [count(1), { kind: 'onEventTime', everyMs: 7 }] }, { REPEATEDLY: [{ ANY: ['COUNT 1', 'CONTINUOUS 7'] }] }],
   ['all', { kind: 'all', of: [count(1), { kind: 'onEnd' }] }, { REPEATEDLY: [{ ALL: ['COUNT 1', 'END'] }] }],
-  ['once', { kind: 'once', of: count(2) }, 'COUNT 2'],
+  ['once', { kind: 'once', of: count(2) }, { ANY: ['COUNT 2'] }],
   ['in order', { kind: 'inOrder', of: [count(1), count(2)] }, { IN_ORDER: ['COUNT 1', 'COUNT 2'] }],
   ['repeatedly', { kind: 'repeatedly', of: count(2) }, { REPEATEDLY: ['COUNT 2'] }],
   [

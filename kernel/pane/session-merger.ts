@@ -10,12 +10,12 @@
  */
 import { sizeMs } from "../config";
 import { mergePaneRow } from "../aggregate/pane-row";
-import { imageNumber } from "../aggregate/record-image";
+import { imageNumber, recordBytes } from "../aggregate/record-image";
 import { forgetPanes } from "./firing";
 import { flushPairs } from "./pair-buffer";
 import { gapColumn, lengthMaxMs } from "./pane-config";
 import { isEndReached } from "./pane-time";
-import { closeHole, copyImage, listCount, moveRecords, recordAt, timeAt } from "./record-list";
+import { closeHole, copyImage, listCount, moveRecords, recordAt } from "./record-list";
 import { mergeTriggers, reviveEnd } from "./trigger";
 import { armEntry, beginWindow } from "./window-contents";
 import {
@@ -106,70 +106,46 @@ export function isTooLong(entry: usize): bool {
   return load<f64>(entry + ENTRY_END) - load<f64>(entry + ENTRY_START) > lengthMaxMs;
 }
 
-/** Cuts a session at its greatest length: the entry keeps what lies before, a new one gets the rest; false when memory is exhausted. */
+/** Cuts a session at its greatest length: the entry keeps what lies before, the rest goes on as sessions anew; false when memory is exhausted. */
 export function cutSession(entry: usize): bool {
   const start = load<f64>(entry + ENTRY_START);
   const cut = start + lengthMaxMs;
   const list = entry + ENTRY_RECORDS;
-  let restStart = Infinity;
-  let restEnd = -Infinity;
-  let keptEnd = -Infinity;
-  for (let i = 0; i < listCount(list); i++) {
-    const time = timeAt(list, i);
-    const end = time + gapOf(recordAt(list, i));
-    if (time < cut) keptEnd = max(keptEnd, end);
-    else {
-      restStart = min(restStart, time);
-      restEnd = max(restEnd, end);
-    }
-  }
-  setBounds(entry, start, min(keptEnd, cut));
+  const count = listCount(list);
   store<i32>(entry + ENTRY_FLAGS, load<i32>(entry + ENTRY_FLAGS) | IS_CUT);
-  if (restStart == Infinity) return true;
-  const rest = beginWindow(load<i32>(entry + ENTRY_KEY), restStart, restEnd, entry);
-  return rest != 0 && moveLater(entry, rest, cut) && armEntry(rest);
-}
-
-function moveLater(entry: usize, rest: usize, cut: f64): bool {
-  const from = entry + ENTRY_RECORDS;
-  const to = rest + ENTRY_RECORDS;
-  let least = Infinity;
-  let most = -Infinity;
+  let keptEnd = -Infinity;
   let kept = 0;
-  const count = listCount(from);
-  let keptLeast = Infinity;
-  let keptMost = -Infinity;
+  // Counted anew, record by record.
+  store<f64>(entry + ENTRY_FRESH, 0);
+  store<f64>(entry + ENTRY_COUNT, 0);
+  store<f64>(entry + ENTRY_MOST, -Infinity);
   for (let i = 0; i < count; i++) {
-    const image = recordAt(from, i);
+    const image = recordAt(list, i);
     const time = load<f64>(image);
+    const end = time + gapOf(image);
     if (time < cut) {
-      keptLeast = min(keptLeast, time);
-      keptMost = max(keptMost, time);
-      if (kept != i) moveImage(from, kept, i);
+      keptEnd = max(keptEnd, end);
+      if (kept != i) memory.copy(recordAt(list, kept), image, recordBytes);
       kept++;
+      countRecord(entry, time);
       continue;
     }
-    least = min(least, time);
-    most = max(most, time);
-    if (!copyImage(to, image)) return false;
+    findSession(load<i32>(entry + ENTRY_KEY), time, end);
+    const session = takeSession(load<i32>(entry + ENTRY_KEY));
+    if (session == 0 || !copyImage(session + ENTRY_RECORDS, image)) return false;
+    countRecord(session, time);
+    if (!armEntry(session)) return false;
   }
-  closeHole(from, kept, count - kept);
-  setCounts(entry, kept, keptLeast, keptMost);
-  setCounts(rest, count - kept, least, most);
+  closeHole(list, kept, count - kept);
+  setBounds(entry, start, min(keptEnd, cut));
   return true;
 }
 
-function moveImage(list: usize, to: i32, from: i32): void {
-  const bytes = recordAt(list, 1) - recordAt(list, 0);
-  memory.copy(recordAt(list, to), recordAt(list, from), bytes);
-}
-
-// A session with a greatest length fires at its end alone: all its records are fresh.
-function setCounts(entry: usize, count: i32, least: f64, most: f64): void {
-  store<f64>(entry + ENTRY_FRESH, count);
-  store<f64>(entry + ENTRY_COUNT, count);
-  store<f64>(entry + ENTRY_LEAST, least);
-  store<f64>(entry + ENTRY_MOST, most);
+function countRecord(entry: usize, time: f64): void {
+  store<f64>(entry + ENTRY_FRESH, load<f64>(entry + ENTRY_FRESH) + 1);
+  store<f64>(entry + ENTRY_COUNT, load<f64>(entry + ENTRY_COUNT) + 1);
+  store<f64>(entry + ENTRY_LEAST, min(load<f64>(entry + ENTRY_LEAST), time));
+  store<f64>(entry + ENTRY_MOST, max(load<f64>(entry + ENTRY_MOST), time));
 }
 
 function gapOf(image: usize): f64 {

@@ -249,6 +249,7 @@ function fire(entry: usize, n: i32): i32 {
       return bits;
     }
     default:
+      clearStates(entry, n);
       setFinished(entry, n, true);
       return own;
   }
@@ -331,6 +332,12 @@ export function mergeTriggers(into: usize, from: usize): void {
     }
   }
   store<u32>(into + ENTRY_FINISHED, load<u32>(into + ENTRY_FINISHED) & load<u32>(from + ENTRY_FINISHED));
+  // What comes after a part that is not finished any more has not begun.
+  for (let n = 0; n < triggerCount; n++) {
+    if (kindOf(n) != TRIGGER_IN_ORDER) continue;
+    const current = firstUnfinished(into, n);
+    if (current >= 0) for (let child = nextSibling(current); child >= 0; child = nextSibling(child)) reset(into, child);
+  }
 }
 
 /** The window has grown: an end that was reached and now is not must be waited for again. */

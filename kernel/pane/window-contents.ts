@@ -73,7 +73,8 @@ export function seedWindow(entry: usize, list: usize, from: i32, to: i32, row: i
   store<f64>(entry + ENTRY_COUNT, count);
   if (!isPlain) for (let i = 0; i < count; i++) observeRecord(entry, row, timeAt(list, from + i));
   if (more > 0) return true;
-  return (isPlain || fireWindow(entry, false)) && armEntry(entry);
+  const mayFire = !isPlain || isEndReached(load<f64>(entry + ENTRY_END));
+  return (!mayFire || fireWindow(entry, false)) && armEntry(entry);
 }
 
 /** Fires the window if its trigger says so; false when memory is exhausted. */

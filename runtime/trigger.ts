@@ -11,17 +11,18 @@
 import { type Duration, durationMs } from './duration.ts'
 import { type Expr, type ExprKind, type Expression, Expr as ExpressionBuilder, type Needs, type Refs } from './expression/expression.ts'
 import { bringing, type Brought, broughtBy } from './plan-rules.ts'
-import type { TriggerSpec } from './plan-spec.ts'
+import type { TriggerKind, TriggerSpec } from './plan-spec.ts'
 import { windowRules } from './plan-window-rules.ts'
 
-/** A trigger. `Needed` and `Row` are for the type checker: the columns its conditions use, and the rows its function takes. */
-export type Trigger<Needed extends Refs = never, Row = unknown> = TriggerSpec & {
-  readonly '~needs'?: Needed
+/** A trigger: plain data. `Needed` and `Row` are for the type checker: the columns its conditions use, and the rows its function takes. */
+export interface Trigger<Needed extends Refs = never, Row = unknown> {
+  readonly kind: TriggerKind
+  readonly '~needs'?: () => Needed
   readonly '~row'?: (row: Row) => void
 }
 
 type Any = Trigger<Refs, never>
-type NeedsOf<T> = T extends { readonly '~needs'?: infer N extends Refs } ? N : never
+type NeedsOf<T> = T extends { readonly '~needs'?: () => infer N extends Refs } ? N : never
 type RowsOf<T> = T extends { readonly '~row'?: (row: infer R) => void } ? R : unknown
 /** A trigger made of others needs what each of them needs. */
 export type TriggerOf<T extends readonly Any[]> = Trigger<NeedsOf<T[number]>, AllRowsOf<T>>
@@ -29,8 +30,12 @@ type AllRowsOf<T extends readonly Any[]> = T extends readonly [infer First, ...i
   ? RowsOf<First> & AllRowsOf<Rest>
   : unknown
 
-function trigger<T extends Any>(spec: TriggerSpec, parts: readonly Any[] = [], functions: Brought['functions'] = {}): T {
-  return bringing(spec, windowRules(), { ...broughtBy(...parts).functions, ...functions }) as T
+function trigger<T extends Any>(
+  spec: Any & { readonly [field: string]: unknown },
+  parts: readonly Any[] = [],
+  functions: Brought['functions'] = {},
+): T {
+  return bringing(spec, windowRules(), { ...broughtBy(...parts).functions, ...functions }) as unknown as T
 }
 
 /**
@@ -47,29 +52,32 @@ export function onWatermark<const E extends Any = Trigger, const L extends Any =
   return trigger({ kind: 'onWatermark', ...parts }, given)
 }
 
-/** How often panes come before or after a window's end: at intervals of the clock, after so many records, or as a trigger says. */
-export type Refinement<T extends Any = Any> = { readonly every: Duration } | { readonly count: number } | T
+/** How often panes come before or after a window's end: at intervals of the clock, or after so many records. */
+export type Refinement = { readonly every: Duration } | { readonly count: number }
 
-function refined<T extends Any>(refinement: Refinement<T>): T {
-  if ('every' in refinement) return onProcessingTime(refinement.every) as unknown as T
-  if ('count' in refinement) return onCount(refinement.count) as unknown as T
-  return refinement
+function refined(refinement: Refinement | Any): Any {
+  if ('every' in refinement) return onProcessingTime(refinement.every)
+  return 'count' in refinement ? onCount(refinement.count) : refinement
 }
 
 /**
- * Also fires before the window's end.
+ * Also fires before the window's end: at intervals, after so many records, or as a trigger says.
  *
  * @example
  * early({ every: '10s' })
  * early({ count: 1_000 })
  */
-export function early<const T extends Any = Trigger>(refinement: Refinement<T>): TriggerOf<[T]> {
-  return onWatermark({ early: refined(refinement) }) as TriggerOf<[T]>
+export function early(refinement: Refinement): Trigger
+export function early<const T extends Any>(refinement: T): TriggerOf<[T]>
+export function early(refinement: Refinement | Any): Any {
+  return onWatermark({ early: refined(refinement) })
 }
 
 /** Late records that are still allowed do not fire one by one, but as this says. */
-export function late<const T extends Any = Trigger>(refinement: Refinement<T>): TriggerOf<[T]> {
-  return onWatermark({ late: refined(refinement) }) as TriggerOf<[T]>
+export function late(refinement: Refinement): Trigger
+export function late<const T extends Any>(refinement: T): TriggerOf<[T]>
+export function late(refinement: Refinement | Any): Any {
+  return onWatermark({ late: refined(refinement) })
 }
 
 /** Fires after n records of a window since it fired last. */
@@ -153,7 +161,7 @@ export function once<const T extends Any>(of: T): TriggerOf<[T]> {
 
 /** Fire and purge: windows are emptied whenever a part of the trigger fires. */
 export function purging<const T extends Any>(of: T): TriggerOf<[T]> {
-  return trigger(purged(of), [of])
+  return trigger({ ...purged(of as TriggerSpec) }, [of])
 }
 
 function purged(spec: TriggerSpec): TriggerSpec {

@@ -26,7 +26,7 @@ export interface WindowOptions {
  */
 export interface WindowDeclaration<Needed extends Refs = never, Row = unknown, Bound extends number | null = number> {
   readonly kind: WindowKind
-  readonly '~needs'?: Needed
+  readonly '~needs'?: () => Needed
   readonly '~row'?: (row: Row) => void
   readonly '~bound'?: Bound
 }

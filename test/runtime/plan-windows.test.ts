@@ -360,7 +360,7 @@ describe('what follows from a window', () => {
   ])('%s are columns that travel to the kernel', (_, fields, count) => {
     const wide = (columns: number): Json => ({
       aggregates: {
-        ...((fields['aggregates'] as Json | undefined) ?? {}),
+        ...(fields['aggregates'] as Json | undefined),
         ...Object.fromEntries(Array.from({ length: columns }, (_, i) => [`x${i}`, { fn: 'max', column: `c${i}` }])),
       },
     })

@@ -8,7 +8,8 @@
  */
 
 import { planError } from './plan-problem.ts'
-import type { TriggerKind, TriggerSpec, WindowKind, WindowSpec } from './plan-spec.ts'
+import type { TriggerKind, WindowKind, WindowSpec } from './plan-spec.ts'
+import { neverFinishes, nodesOf } from './plan-trigger-tree.ts'
 
 /** A combination that is refused. Messages read: found `found`, wanted `wanted`; `remedy`. */
 export interface Combination {
@@ -330,43 +331,3 @@ const lengths = (): readonly Combination[] => [
     remedy: 'a late record would move all cuts after it: let the watermark wait longer instead',
   },
 ]
-
-/** A trigger and all triggers in it. */
-export function nodesOf(trigger: TriggerSpec): readonly TriggerSpec[] {
-  return [trigger, ...childrenOf(trigger).flatMap(nodesOf)]
-}
-
-/** Triggers directly in a trigger, in the order of the fields. */
-export function childrenOf(trigger: TriggerSpec): readonly TriggerSpec[] {
-  switch (trigger.kind) {
-    case 'onWatermark':
-      return [trigger.early, trigger.late].filter((part) => part !== undefined)
-    case 'any':
-    case 'all':
-    case 'inOrder':
-      return trigger.of
-    case 'repeatedly':
-    case 'once':
-      return [trigger.of]
-    case 'orFinally':
-      return [trigger.of, trigger.until]
-    default:
-      return []
-  }
-}
-
-/** Whether a trigger, once in turn, stays so for ever: the next of an `inOrder` would never be. */
-function neverFinishes(trigger: TriggerSpec): boolean {
-  switch (trigger.kind) {
-    case 'repeatedly':
-    case 'onEventTime':
-    case 'onProcessingTime':
-      return true
-    case 'onWatermark':
-      return trigger.late !== undefined
-    case 'inOrder':
-      return trigger.of.length > 0 && neverFinishes(trigger.of.at(-1)!)
-    default:
-      return false
-  }
-}

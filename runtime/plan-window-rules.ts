@@ -11,7 +11,7 @@ import type { Expression } from './expression/expression.ts'
 import { checkAggregates, parseRichAggregate, RICH_FUNCTIONS, typeOfRichAggregate } from './plan-aggregate.ts'
 import { bare } from './plan-fields.ts'
 import { isMarked } from './plan-functions.ts'
-import { allCombinations, nodesOf } from './plan-legality.ts'
+import { allCombinations } from './plan-legality.ts'
 import { planError } from './plan-problem.ts'
 import type { WindowRules } from './plan-rules.ts'
 import {
@@ -27,6 +27,7 @@ import {
 } from './plan-shape.ts'
 import type { EvictorSpec, FunctionRef, TriggerSpec, WindowShape, WindowSpec } from './plan-spec.ts'
 import { parseEvictor, parseTrigger } from './plan-trigger.ts'
+import { nodesOf } from './plan-trigger-tree.ts'
 import { parseCalendar, parseIntervals, parseTradingDay } from './window-assigner/calendar-spec.ts'
 import { isNumericType, requireColumn, type Schema } from './schema.ts'
 

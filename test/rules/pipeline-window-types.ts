@@ -124,7 +124,7 @@ windowed.aggregate({ a: sum('n').where(col('celcius').gt(30)) })
 windowed.aggregate({ a: sum('n').where(col('celsius')) })
 windowed.aggregate({
   // @ts-expect-error a custom aggregate of other rows
-  a: customAggregate({ create: () => 0, add: (a: number, _: { readonly x: string }) => a, merge: (a) => a, result: (a) => a }),
+  a: customAggregate({ create: () => 0, add: (a: number, row: { readonly x: number }) => a + row.x, merge: (a) => a, result: (a) => a }),
 })
 
 // Bounds of a global window are null.
@@ -170,13 +170,9 @@ windowed.trigger(onRecord(col('okay')))
 windowed.trigger(onWatermark({ early: anyOf(onCount(5), onRecord(col('okay'))) }))
 // @ts-expect-error a condition that is a number
 windowed.trigger(onRecord(col('n')))
+const ofOtherRows = customTrigger((row: { readonly x: string }) => row.x === '')
 // @ts-expect-error rows that have no such field
-windowed.trigger(
-  anyOf(
-    onCount(5),
-    customTrigger((row: { readonly x: string }) => row.x === ''),
-  ),
-)
+windowed.trigger(anyOf(onCount(5), ofOtherRows))
 // @ts-expect-error triggers of nothing
 anyOf()
 

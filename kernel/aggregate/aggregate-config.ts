@@ -24,7 +24,7 @@ const PRECISION_MIN = 4;
 const PRECISION_MAX = 16;
 const ACCURACY_MIN: f64 = 0.0001;
 const ACCURACY_MAX: f64 = 0.5;
-const LIMIT_MAX: f64 = 1073741824;
+const LIMIT_MAX: f64 = 2147483647;
 
 /** Column that goes with the values, −1: none. */
 export function valueSecond(value: i32): i32 {

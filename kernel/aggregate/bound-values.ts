@@ -10,7 +10,7 @@ import { COLUMN_F64, NULL_CODE, PART_COUNTS, PART_EXTREMES, PART_LARGEST, PART_R
 import { batchRowsMax, columnValues, valueColumn, valueCount, valueParts, columnKind } from "../config";
 import { batchNumber, batchRows, batchSlot, recordsBefore, setArrivals, timesPtr, validityOf, valuesPtr, valuesValidity } from "../batch/record-batch";
 import { allocate, bytesOf } from "../state/arena";
-import { localCode } from "../state/dictionary";
+import { intern, localCode } from "../state/dictionary";
 import { isTextValue, valueSecond } from "./aggregate-config";
 import { hasZeroByte } from "./column-loops";
 
@@ -161,12 +161,19 @@ export function stageValue(value: i32, record: i32, cell: u64, isThere: bool, se
   store<u8>(load<u32>(at + BOTH) + record, u8(isThere && isSecondThere));
 }
 
-/** The cell of a data column of the input slot: number or local code, −1 for a null; for a code nobody has told, −2. */
-export function cellKind(column: i32, row: i32): i32 {
+/** Whether a data column of the input slot has a value, and which: a number's bits or, held by nobody yet, a local code. */
+export let cellFound: u64 = 0;
+export function findCell(column: i32, row: i32): bool {
   const validity = validityOf(column);
-  if (validity != 0 && load<u8>(validity + row) == 0) return -1;
-  if (columnKind(column) == COLUMN_F64) return 0;
-  const code = load<u32>(batchSlot + columnValues(column) + row * 4);
-  if (code == <u32>NULL_CODE) return -1;
-  return localCode(code) < 0 ? -2 : localCode(code);
+  if (validity != 0 && load<u8>(validity + row) == 0) return false;
+  if (columnKind(column) == COLUMN_F64) {
+    cellFound = load<u64>(batchSlot + columnValues(column) + (row << 3));
+    return true;
+  }
+  const code = load<u32>(batchSlot + columnValues(column) + (row << 2));
+  if (code == <u32>NULL_CODE) return false;
+  // Columns of which only the nulls matter travel without their dictionary: their texts are empty.
+  const local = localCode(code);
+  cellFound = <u64><i64>(local < 0 ? intern(batchSlot, 0, -1) : local);
+  return true;
 }

@@ -11,12 +11,12 @@
  * Invariant: an image holds its strings from `storeRecord` or `restoreRecord` until `releaseRecord`.
  */
 import { CELL_NULL, CELL_NUMBER, CELL_TEXT, COLUMN_CODE } from "../layout";
-import { columnCount, columnKind, columnValues, TIME_MAX_MS, valueColumn, valueCount } from "../config";
+import { columnCount, columnKind, TIME_MAX_MS, valueColumn, valueCount } from "../config";
 import { appendBlob } from "../batch/blob-buffer";
-import { batchSlot, recordsBefore, timeOf } from "../batch/record-batch";
+import { recordsBefore, timeOf } from "../batch/record-batch";
 import { disuseString, holdString, stringBytes, stringPtr } from "../state/dictionary";
 import { valueSecond } from "./aggregate-config";
-import { bindStaged, cellKind, isArrival, noteArrival, stageTime, stageValue } from "./bound-values";
+import { bindStaged, cellFound, findCell, isArrival, noteArrival, stageTime, stageValue } from "./bound-values";
 import { cellBytes, cellRead, oneNaN, readCell, resetCells, writeCell } from "./value-cell";
 
 export { stagedRecordsMax } from "./bound-values";
@@ -44,23 +44,20 @@ export function imageNumber(image: usize, column: i32): f64 {
   return isThere(image, column) ? load<f64>(image + IMAGE_COLUMNS + column * 8) : NaN;
 }
 
-/** Writes the image of a row of the input slot; false when the slot has a code that no dictionary slot has told. */
+/** Writes the image of a row of the input slot; false when memory is exhausted. */
 export function storeRecord(to: usize, row: i32): bool {
   store<f64>(to + IMAGE_MS, timeOf(row));
   store<f64>(to + IMAGE_ARRIVAL, recordsBefore + <f64>row);
   store<u64>(to + IMAGE_VALID, 0);
   memory.fill(to + IMAGE_COLUMNS, 0, columnCount * 8);
-  let valid: u32 = 0;
   for (let c = 0; c < columnCount; c++) {
-    const kind = cellKind(c, row);
-    if (kind == -1) continue;
-    if (kind < 0) return false;
-    valid |= <u32>1 << c;
-    store<u32>(to + IMAGE_VALID, valid);
+    if (!findCell(c, row)) continue;
     if (isText(c)) {
-      holdString(kind);
-      store<u64>(to + IMAGE_COLUMNS + c * 8, <u64>kind);
-    } else store<u64>(to + IMAGE_COLUMNS + c * 8, load<u64>(batchSlot + columnValues(c) + row * 8));
+      if (<i64>cellFound < 0) return false;
+      holdString(<u32>cellFound);
+    }
+    store<u64>(to + IMAGE_COLUMNS + c * 8, cellFound);
+    store<u32>(to + IMAGE_VALID, load<u32>(to + IMAGE_VALID) | (<u32>1 << c));
   }
   return true;
 }

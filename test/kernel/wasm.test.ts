@@ -3,7 +3,7 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
-import { Kernel, wasmBytes, type Build } from '../support/kernel-harness.ts'
+import { type Build, Kernel, type KernelName, wasmBytes } from '../support/kernel-harness.ts'
 
 const DATA = 11
 const START = 8
@@ -24,25 +24,30 @@ function sectionIds(bytes: Uint8Array): number[] {
   return ids
 }
 
-describe.each<Build>(['shared', 'plain', 'debug'])('the %s build', (build) => {
+const NAMES = ['kernel', 'kernel-panes'] as const
+const ALL = NAMES.flatMap((name) => (['shared', 'plain', 'debug'] as const).map((build): [KernelName, Build] => [name, build]))
+const panes = { window: L.WINDOW_GLOBAL, aggregates: [] }
+
+describe.each(ALL)('%s, the %s build', (name, build) => {
   test('has no data segments and no start function', () => {
-    const ids = sectionIds(wasmBytes(build))
+    const ids = sectionIds(wasmBytes(build, name))
     expect(ids).not.toContain(DATA)
     expect(ids).not.toContain(START)
   })
 
   test('imports its memory and nothing else', () => {
-    expect(WebAssembly.Module.imports(new WebAssembly.Module(wasmBytes(build)))).toEqual([
+    expect(WebAssembly.Module.imports(new WebAssembly.Module(wasmBytes(build, name)))).toEqual([
       { module: 'env', name: 'memory', kind: 'memory' },
     ])
   })
 
   test('answers the layout version of layout.ts', () => {
-    const kernel = new Kernel({ sizeMs: 1, slideMs: 1, columns: [], keys: [], aggregates: [] }, build)
+    const plan = { sizeMs: 1, slideMs: 1, columns: [], keys: [], aggregates: [] }
+    const kernel = new Kernel(name === 'kernel' ? plan : { ...plan, panes }, build)
     expect(kernel.exports.layoutVersion()).toBe(L.LAYOUT_VERSION)
   })
 })
 
 test('the release builds stay small', () => {
-  for (const build of ['shared', 'plain'] as const) expect(gzipSync(wasmBytes(build)).length).toBeLessThan(SIZE_MAX)
+  for (const [name, build] of ALL) if (build !== 'debug') expect(gzipSync(wasmBytes(build, name)).length).toBeLessThan(SIZE_MAX)
 })

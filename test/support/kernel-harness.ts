@@ -9,6 +9,8 @@
 
 import { readFileSync } from 'node:fs'
 import * as L from '../../kernel/layout.ts'
+import type { Found } from './naive-aggregates.ts'
+import { decodeBlob, formOf, type PanePlan, writePaneConfig } from './pane-config.ts'
 
 export type Build = 'shared' | 'plain' | 'debug'
 export type Value = number | string | null
@@ -44,6 +46,8 @@ export interface KernelPlan {
   readonly tableBytesMax?: number
   readonly keyGroupColumn?: boolean
   readonly epoch?: number
+  /** Runs on the pane kernel, with the aggregates given there. */
+  readonly panes?: PanePlan
 }
 
 export interface KernelRecord {
@@ -60,6 +64,9 @@ export interface Pane {
   readonly timing: number
   readonly keys: readonly Value[]
   readonly aggregates: readonly (number | null)[]
+  /** Of the pane kernel: the aggregates as values, and CHANGE_*. */
+  readonly results?: readonly Found[]
+  readonly change?: number
 }
 export type Output =
   | Pane
@@ -103,15 +110,16 @@ const AGGREGATES: readonly Aggregate[] = [
 const LATE = { drop: L.LATE_DROP, output: L.LATE_OUTPUT, fail: L.LATE_FAIL }
 const INPUT_DICTIONARY_BYTES_MIN = 4096
 
-const modules = new Map<Build, WebAssembly.Module>()
-export function wasmBytes(build: Build): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(new URL(`../../dist/kernel-${build}.wasm`, import.meta.url)))
+export type KernelName = 'kernel' | 'kernel-panes'
+const modules = new Map<string, WebAssembly.Module>()
+export function wasmBytes(build: Build, name: KernelName = 'kernel'): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(new URL(`../../dist/${name}-${build}.wasm`, import.meta.url)))
 }
-function wasm(build: Build): WebAssembly.Module {
-  const known = modules.get(build)
+function wasm(build: Build, name: KernelName): WebAssembly.Module {
+  const known = modules.get(name + build)
   if (known !== undefined) return known
-  const made = new WebAssembly.Module(wasmBytes(build))
-  modules.set(build, made)
+  const made = new WebAssembly.Module(wasmBytes(build, name))
+  modules.set(name + build, made)
   return made
 }
 
@@ -152,6 +160,9 @@ export class Kernel {
   readonly #codes = new Map<string, number>()
   readonly #strings = new Map<number, string>() // of the kernel
   readonly #epoch: number
+  readonly #firstKey: number
+  readonly #aggregateCount: number
+  #blobs = new Uint8Array()
 
   constructor(plan: KernelPlan, build: Build = 'shared', options: { readonly restoring?: boolean } = {}) {
     this.plan = plan
@@ -169,7 +180,9 @@ export class Kernel {
     this.#keyGroupColumn = plan.keyGroupColumn === false ? -1 : take(4)
     this.#columns = plan.columns.map((kind) => ({ values: take(kind === 'f64' ? 8 : 4), validity: take(1) }))
     this.inputSlotBytes = Math.max(at, INPUT_DICTIONARY_BYTES_MIN)
-    const resultColumns = L.RESULT_FIRST_KEY + plan.keys.length + plan.aggregates.length
+    this.#firstKey = plan.panes === undefined ? L.RESULT_FIRST_KEY : L.PANE_RESULT_FIRST_KEY
+    this.#aggregateCount = (plan.panes ?? plan).aggregates.length
+    const resultColumns = this.#firstKey + plan.keys.length + this.#aggregateCount
     this.outputSlotBytes = Math.max(L.resultSlotBytes(resultColumns, this.resultRowsMax), this.inputSlotBytes)
     const inputSlots = plan.inputSlots ?? 4
     const outputSlots = plan.outputSlots ?? 4
@@ -183,7 +196,9 @@ export class Kernel {
     this.#writeRing(view, this.input, inputSlots, this.inputSlotBytes)
     this.#writeRing(view, this.output, outputSlots, this.outputSlotBytes)
     this.#writeConfig(view, state)
-    this.exports = new WebAssembly.Instance(wasm(build), { env: { memory: this.memory } }).exports as unknown as Exports
+    if (plan.panes !== undefined) writePaneConfig(view, plan.panes)
+    const module = wasm(build, plan.panes === undefined ? 'kernel' : 'kernel-panes')
+    this.exports = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Exports
     this.status = this.exports.configure()
     if (options.restoring !== true && this.status !== L.STATUS_OK) throw new Error(`configure answered ${this.status}`)
   }
@@ -440,8 +455,11 @@ export class Kernel {
     const rows = view.getInt32(slot + L.SLOT_ROW_COUNT_OFFSET, true)
     const watermark = view.getFloat64(slot + L.SLOT_WATERMARK_OFFSET, true)
     if (kind === L.SLOT_DICTIONARY) this.#decodeDictionary(view, slot)
-    else if (kind === L.SLOT_RESULT) for (let i = 0; i < rows; i++) this.outputs.push(this.#decodePane(view, slot, i))
-    else if (kind === L.SLOT_LATE) for (let i = 0; i < rows; i++) this.outputs.push(this.#decodeLate(view, slot, i))
+    else if (kind === L.SLOT_BLOB) this.#addBlob(view, slot)
+    else if (kind === L.SLOT_RESULT) {
+      for (let i = 0; i < rows; i++) this.outputs.push(this.#decodePane(view, slot, i))
+      this.#blobs = new Uint8Array()
+    } else if (kind === L.SLOT_LATE) for (let i = 0; i < rows; i++) this.outputs.push(this.#decodeLate(view, slot, i))
     else if (kind === L.SLOT_BARRIER) this.outputs.push({ kind: 'barrier', id: view.getFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, true) })
     else if (kind === L.SLOT_END) this.outputs.push({ kind: 'end' })
     else throw new Error(`output slot of kind ${kind}`)
@@ -458,13 +476,22 @@ export class Kernel {
     }
   }
 
+  #addBlob(view: DataView, slot: number): void {
+    const from = slot + L.SLOT_HEADER_BYTES
+    const more = new Uint8Array(this.memory.buffer).slice(from, from + view.getInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, true))
+    const joined = new Uint8Array(this.#blobs.length + more.length)
+    joined.set(this.#blobs)
+    joined.set(more, this.#blobs.length)
+    this.#blobs = joined
+  }
+
   #decodePane(view: DataView, slot: number, row: number): Pane {
     const { plan, resultRowsMax } = this
-    const columns = L.RESULT_FIRST_KEY + plan.keys.length + plan.aggregates.length
+    const columns = this.#firstKey + plan.keys.length + this.#aggregateCount
     const cell = (column: number) => view.getFloat64(slot + L.resultColumnOffset(column, resultRowsMax) + row * 8, true)
     const isThere = (column: number) => view.getUint8(slot + L.resultValidityOffset(column, columns, resultRowsMax) + row) === 1
     const keys = plan.keys.map((column, k): Value => {
-      const at = L.RESULT_FIRST_KEY + k
+      const at = this.#firstKey + k
       if (!isThere(at)) return null
       if (plan.columns[column] === 'f64') return cell(at)
       const text = this.#strings.get(cell(at))
@@ -475,6 +502,15 @@ export class Kernel {
       const at = L.RESULT_FIRST_KEY + plan.keys.length + a
       return isThere(at) ? cell(at) : null
     })
+    const results = plan.panes?.aggregates.map((aggregate, a): Found => {
+      const at = this.#firstKey + plan.keys.length + a
+      if (!isThere(at)) return null
+      const form = formOf(aggregate, plan.columns)
+      if (form === L.RESULT_NUMBER) return cell(at)
+      const pointer = slot + L.resultColumnOffset(at, resultRowsMax) + row * 8
+      const offset = view.getUint32(pointer, true)
+      return decodeBlob(this.#blobs.slice(offset, offset + view.getUint32(pointer + 4, true)), form, plan.columns.length)
+    })
     const pane = cell(L.RESULT_PANE)
     return {
       kind: 'pane',
@@ -484,6 +520,7 @@ export class Kernel {
       timing: pane % 4,
       keys,
       aggregates,
+      ...(results === undefined ? {} : { results, change: cell(L.RESULT_CHANGE) }),
     }
   }
 

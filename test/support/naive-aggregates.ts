@@ -167,7 +167,7 @@ export function naive(
       return exactly(counts(records).length)
     case 'countDistinctApproximate': {
       const exact = counts(records).length
-      return { value: exact, tolerance: (exact * 5 * 1.04) / Math.sqrt(2 ** a) + 0.5 + (exact > 4 ? 1 : 0) }
+      return { value: exact, tolerance: (exact * 5 * 1.04) / Math.sqrt(2 ** a) + 0.5 + Number(exact > 1) }
     }
     case 'mode':
       return exactly(counts(records).toSorted(byFrequency)[0]?.[0] ?? null)

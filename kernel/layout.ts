@@ -77,6 +77,7 @@ export const SLOT_END = 4; // nothing follows
 export const SLOT_RESULT = 5; // output: fired panes, then the watermark of the header
 export const SLOT_LATE = 6; // output: rows dropped as late, columns as in SLOT_BATCH
 export const SLOT_BLOB = 7; // output: bytes that cells of the next result slot point into
+export const SLOT_OPERATIONS = 8; // output: a piece of the stream of operations on accumulators outside the kernel
 
 /**
  * Dictionary entry: what a u32 code stands for. Entries follow each other, each padded to 8 bytes.
@@ -144,6 +145,28 @@ export const RESULT_TEXTS = 3;
 export const RESULT_NUMBER_PAIRS = 4;
 export const RESULT_TEXT_PAIRS = 5;
 export const RESULT_RECORDS = 6;
+
+/**
+ * Operations on accumulators that the kernel does not keep: custom aggregates, which are functions of the coordinator's side. They come in
+ * the order in which they happen, before and after the results they belong to; the payloads of SLOT_OPERATIONS slots are one stream of bytes.
+ *
+ *     0            4      8        16                  24
+ *     ┌────────────┬──────┬────────┬───────────────────┬──────────────────────────────────────────┐
+ *     │ byteLength │ kind │ handle │ handle of another │ ADD: one record, as RESULT_RECORDS has it │
+ *     └────────────┴──────┴────────┴───────────────────┴──────────────────────────────────────────┘
+ *
+ * A handle names a window's accumulators: key group · 2^38 + a number no other window of the group has had. FN_HANDLE gives it as result.
+ * MERGE: those of the other are added to these, and are gone. DROP: they are gone; an ADD may begin them anew.
+ */
+export const OPERATION_BYTES_OFFSET = 0; // i32, of the operation, a multiple of 8
+export const OPERATION_KIND_OFFSET = OPERATION_BYTES_OFFSET + 4; // i32, OPERATION_*
+export const OPERATION_HANDLE_OFFSET = OPERATION_KIND_OFFSET + 4; // f64
+export const OPERATION_OTHER_OFFSET = OPERATION_HANDLE_OFFSET + 8; // f64
+export const OPERATION_RECORD_OFFSET = OPERATION_OTHER_OFFSET + 8;
+export const OPERATION_ADD = 1;
+export const OPERATION_MERGE = 2;
+export const OPERATION_DROP = 3;
+export const HANDLES_A_GROUP = 274877906944; // 2^38
 
 export const CELL_NULL = 0;
 export const CELL_NUMBER = 1;
@@ -248,6 +271,7 @@ export const FLAG_EMIT_UNCHANGED = 1;
 export const FLAG_EMPTY_PANES = 2;
 export const FLAG_KEEP_RECORDS = 4; // windows keep their records
 export const FLAG_PARTIAL = 8; // count windows that are not full fire at the end of the stream
+export const FLAG_OPERATIONS = 16; // records, merges and ends of windows are told as operations
 
 export const CLOSING_NONE = 0;
 export const CLOSING_IF_NON_EMPTY = 1;
@@ -340,6 +364,7 @@ export const FN_DELTA = 32;
 export const FN_RATE = 33; // per second, resets counted
 export const FN_EWMA = 34; // a: half-life in ms
 export const FN_RECORDS = 35; // the window's records
+export const FN_HANDLE = 36; // the name of the window's accumulators outside the kernel
 
 /** What a kernel export answers. Negative: the job has failed. */
 export const STATUS_IDLE = 0; // the input ring is empty
@@ -391,3 +416,4 @@ export const SECTION_KEYS = 2;
 export const SECTION_SLICE = 3;
 export const SECTION_PANES = 4;
 export const SECTION_WINDOWS = 5; // pane kernel: windows of a key group with all they keep
+export const SECTION_FUNCTIONS = 6; // accumulators outside the kernel, by the runtime: the kernel never sees it

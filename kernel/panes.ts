@@ -20,6 +20,7 @@ import { closeSlot, resetSlots } from "./batch/output-slot";
 import { configureBatches } from "./batch/record-batch";
 import { epoch, keepConfig, pagesMax, readPaneBlock, stateOffset } from "./config";
 import { configureFiring, lateUpdates } from "./pane/firing";
+import { configureOperations } from "./pane/operation-log";
 import { configurePairs } from "./pane/pair-buffer";
 import { readPaneConfig } from "./pane/pane-config";
 import {
@@ -68,7 +69,7 @@ export function configure(): i32 {
   configureOperator();
   if (!configurePaneRows() || !configureDictionary() || !configureKeys() || !configureBatches()) return failure;
   if (!configureResolver() || !configureEntries() || !configureTimers() || !configurePairs()) return failure;
-  if (!configurePending() || !configureFiring()) return failure;
+  if (!configurePending() || !configureFiring() || !configureOperations()) return failure;
   beginRestore();
   failure = STATUS_OK;
   return failure;

@@ -43,7 +43,7 @@ export function configureBlocks(offset: i32): bool {
   blocksEnd = offset;
   for (let a = 0; a < aggregateCount; a++) {
     const fn = aggregateFunction(a);
-    const isOwn = fn != FN_COUNT_ROWS && fn != FN_RECORDS && (partOf(fn) & OWN_PARTS) != 0;
+    const isOwn = fn != FN_COUNT_ROWS && fn < FN_RECORDS && (partOf(fn) & OWN_PARTS) != 0;
     store<i32>(blockOf + a * 4, isOwn ? obtainBlock(a, fn) : -1);
   }
   return true;

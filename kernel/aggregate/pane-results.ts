@@ -36,7 +36,7 @@ export function configureResults(): bool {
   return rowList != 0;
 }
 
-/** Writes the results of all aggregates; false when memory is exhausted. Cells of FN_RECORDS are left null. */
+/** Writes the results of all aggregates; false when memory is exhausted. Cells of FN_RECORDS and FN_HANDLE are left null. */
 export function writePaneResults(row: usize, cells: usize, validity: usize): bool {
   store<u32>(rowList, <u32>row);
   for (let a = 0; a < aggregateCount; a++, cells += 8, validity++) {
@@ -51,7 +51,7 @@ export function writePaneResults(row: usize, cells: usize, validity: usize): boo
 function writeResult(a: i32, fn: i32, row: usize, cell: usize, validity: usize): bool {
   store<u64>(cell, 0);
   store<u8>(validity, 0);
-  if (fn == FN_RECORDS) return true;
+  if (fn >= FN_RECORDS) return true;
   const value = aggregateValue(a);
   const basic = row + basicOffset(value);
   const b = blockOfAggregate(a);

@@ -7,7 +7,7 @@
  * Invariant: in retracting mode, of the rows emitted for a key and window those not taken back are one at most: the newest result.
  */
 import {
-  CHANGE_DELETE, CHANGE_INSERT, CHANGE_LAST, CHANGE_UPDATE_AFTER, CHANGE_UPDATE_BEFORE, EVICT_COUNT, EVICT_NONE, EVICT_TIME, FN_RECORDS,
+  CHANGE_DELETE, CHANGE_INSERT, CHANGE_LAST, CHANGE_UPDATE_AFTER, CHANGE_UPDATE_BEFORE, EVICT_COUNT, EVICT_NONE, EVICT_TIME, FN_HANDLE, FN_RECORDS,
   MODE_ACCUMULATING, MODE_DISCARDING, MODE_RETRACTING, PANE_EARLY, PANE_LATE, PANE_ON_TIME, WINDOW_COUNT, WINDOW_STATE,
 } from "../layout";
 import { aggregateCount, aggregateFunction } from "../config";
@@ -15,6 +15,7 @@ import { blobBytes, blobPtr, resetBlobs } from "../batch/blob-buffer";
 import { addPairs, clearPaneRow, paneRowBytes, releasePaneRow, writePaneResults } from "../aggregate/pane-row";
 import { imageNumber, recordBytes, stageRecords, stagedRecordsMax, writeRecordsBlob } from "../aggregate/record-image";
 import { allocate, reallocate } from "../state/arena";
+import { handleOf, tellDrop } from "./operation-log";
 import { flushPairs } from "./pair-buffer";
 import {
   accumulatesAtFiring, accumulation, emitsUnchanged, evictor, evictorColumn, evictorLimit, evictsAfter, keepsKeyRecords, keepsRecords,
@@ -75,7 +76,9 @@ export function emitPane(entry: usize, purges: bool): bool {
   if (!emitResult(entry, timing)) return false;
   if (evictor != EVICT_NONE && evictsAfter) evict(entry);
   store<f64>(entry + ENTRY_FRESH, 0);
-  if (purges || accumulation == MODE_DISCARDING) clearContents(entry);
+  if (!purges && accumulation != MODE_DISCARDING) return true;
+  if (!tellDrop(entry)) return false;
+  clearContents(entry);
   return true;
 }
 
@@ -171,7 +174,12 @@ function computeResult(entry: usize): bool {
   memory.fill(image, 0, fixed);
   if (!writePaneResults(row, image, image + (aggregateCount << 3))) return false;
   for (let a = 0; a < aggregateCount; a++) {
-    if (aggregateFunction(a) != FN_RECORDS) continue;
+    const fn = aggregateFunction(a);
+    if (fn == FN_HANDLE) {
+      store<f64>(image + (a << 3), handleOf(entry));
+      store<u8>(image + (aggregateCount << 3) + a, 1);
+    }
+    if (fn != FN_RECORDS) continue;
     const offset = blobBytes();
     if (!writeRecordsBlob(list == 0 ? 0 : recordAt(list, from), to - from)) return false;
     store<u32>(image + (a << 3), offset);

@@ -6,6 +6,8 @@
  *     │ totalBytes │ key │ start │ end │ pane │ change │ blobBytes │ –  │ cells │ validity │ bytes of texts, lists │
  *     └────────────┴─────┴───────┴─────┴──────┴────────┴───────────┴────┴───────┴──────────┴───────────────────────┘
  *
+ * Operations (layout.ts) lie among them, after a word of 8 bytes: totalBytes and IS_OPERATION in place of the key.
+ *
  * Before it, firing has made a result; after it, slots of the output ring: strings of keys, bytes of texts and lists, then rows.
  * A record of the input emits a few panes at most, so emitting never waits: the operator drains between two records, and stops
  * there when the ring is full.
@@ -13,8 +15,9 @@
  * Invariant: keys are not renumbered while panes wait; the bytes a cell points into are published before its row.
  */
 import {
+  OPERATION_BYTES_OFFSET, OPERATION_HANDLE_OFFSET, OPERATION_KIND_OFFSET, OPERATION_OTHER_OFFSET, OPERATION_RECORD_OFFSET,
   PANE_RESULT_FIRST_KEY, RESULT_CHANGE, RESULT_NUMBER, RESULT_PANE, RESULT_WINDOW_END, RESULT_WINDOW_START, resultColumnOffset,
-  resultValidityOffset, SLOT_BLOB, SLOT_HEADER_BYTES, SLOT_PAYLOAD_BYTES_OFFSET, SLOT_RESULT,
+  resultValidityOffset, SLOT_BLOB, SLOT_HEADER_BYTES, SLOT_OPERATIONS, SLOT_PAYLOAD_BYTES_OFFSET, SLOT_RESULT,
 } from "../layout";
 import { aggregateCount, keyCount, resultColumnCount, resultRowsMax } from "../config";
 import { resultForm } from "../aggregate/pane-row";
@@ -25,6 +28,8 @@ import { allocate, reallocate } from "../state/arena";
 import { componentPtr, isStringComponent, NULL_COMPONENT } from "../state/key-table";
 
 const PENDING_KEY = 4;
+const IS_OPERATION = -1;
+const OPERATION_AT = 8; // where an operation begins in its record
 const PENDING_START = 8;
 const PENDING_END = 16;
 const PENDING_PANE = 24;
@@ -47,7 +52,7 @@ let hasBlobs = false;
 
 export function configurePending(): bool {
   panesEmitted = 0;
-  used = written = groupEnd = 0;
+  used = written = groupEnd = operationSent = 0;
   capacity = BUFFER_BYTES_MIN;
   buffer = allocate(capacity);
   hasBlobs = false;
@@ -69,16 +74,8 @@ export function mustDrain(): bool {
 
 /** Takes a pane; false when memory is exhausted. `image` has `imageBytes`, of which the last `blobBytes` are texts and lists. */
 export function appendPane(key: i32, start: f64, end: f64, pane: f64, change: f64, image: usize, imageBytes: i32, blobBytes: i32): bool {
-  const bytes = <usize>((PENDING_IMAGE + imageBytes + 7) & ~7);
-  if (used + bytes > capacity) {
-    const wanted = max(capacity * 2, used + bytes);
-    const grown = reallocate(buffer, capacity, used, wanted);
-    if (grown == 0) return false;
-    buffer = grown;
-    capacity = wanted;
-  }
-  const at = buffer + used;
-  store<u32>(at, <u32>bytes);
+  const at = reserve((PENDING_IMAGE + imageBytes + 7) & ~7);
+  if (at == 0) return false;
   store<i32>(at + PENDING_KEY, key);
   store<f64>(at + PENDING_START, start);
   store<f64>(at + PENDING_END, end);
@@ -86,15 +83,47 @@ export function appendPane(key: i32, start: f64, end: f64, pane: f64, change: f6
   store<f64>(at + PENDING_CHANGE, change);
   store<i32>(at + PENDING_BLOB_BYTES, blobBytes);
   memory.copy(at + PENDING_IMAGE, image, imageBytes);
-  used += bytes;
   panesEmitted += 1;
   return true;
+}
+
+// Room for a record, with its length written; 0 when memory is exhausted.
+function reserve(bytes: usize): usize {
+  if (used + bytes > capacity) {
+    const wanted = max(capacity * 2, used + bytes);
+    const grown = reallocate(buffer, capacity, used, wanted);
+    if (grown == 0) return 0;
+    buffer = grown;
+    capacity = wanted;
+  }
+  const at = buffer + used;
+  store<u32>(at, <u32>bytes);
+  used += bytes;
+  return at;
+}
+
+/** Takes an operation; false when memory is exhausted. */
+export function appendOperation(kind: i32, handle: f64, other: f64, record: usize, recordBytes: i32): bool {
+  const at = reserve(OPERATION_AT + OPERATION_RECORD_OFFSET + recordBytes);
+  if (at == 0) return false;
+  store<i32>(at + PENDING_KEY, IS_OPERATION);
+  const operation = at + OPERATION_AT;
+  store<i32>(operation + OPERATION_BYTES_OFFSET, OPERATION_RECORD_OFFSET + recordBytes);
+  store<i32>(operation + OPERATION_KIND_OFFSET, kind);
+  store<f64>(operation + OPERATION_HANDLE_OFFSET, handle);
+  store<f64>(operation + OPERATION_OTHER_OFFSET, other);
+  memory.copy(operation + OPERATION_RECORD_OFFSET, record, recordBytes);
+  return true;
+}
+
+function isOperation(offset: usize): bool {
+  return load<i32>(buffer + offset + PENDING_KEY) == IS_OPERATION;
 }
 
 /** Writes waiting panes to the output ring; false when it is full before all are written. */
 export function drainPanes(): bool {
   while (written < used) {
-    if (!(hasBlobs ? writeGroup() : writeRows())) return false;
+    if (isOperation(written) ? !writeOperations() : !(hasBlobs ? writeGroup() : writeRows())) return false;
   }
   used = written = 0;
   return true;
@@ -104,7 +133,7 @@ function writeRows(): bool {
   const room = panesRoom();
   if (room == 0) return false;
   let count = 0;
-  for (; count < room && written < used; count++) {
+  for (; count < room && written < used && !isOperation(written); count++) {
     const at = buffer + written;
     writeRow(at, openRows, 0);
     addRows(1);
@@ -119,7 +148,7 @@ function writeGroup(): bool {
     if (panesRoom() == 0) return false;
     closeSlot();
     let end = written;
-    for (let rows = 0; rows < resultRowsMax && end < used; rows++) end += load<u32>(buffer + end);
+    for (let rows = 0; rows < resultRowsMax && end < used && !isOperation(end); rows++) end += load<u32>(buffer + end);
     groupEnd = end;
     sendRecord = written;
     sendOffset = 0;
@@ -138,6 +167,31 @@ function writeGroup(): bool {
   groupEnd = 0;
   return true;
 }
+
+// Operations up to the next pane. One that does not fit goes on in the next slot.
+function writeOperations(): bool {
+  const payloadMax = <usize>(outputSlotBytes() - SLOT_HEADER_BYTES);
+  while (written < used && isOperation(written)) {
+    closeSlot();
+    const slot = claimSlot(SLOT_OPERATIONS);
+    if (slot == 0) return false;
+    let filled: usize = 0;
+    while (written < used && isOperation(written) && filled < payloadMax) {
+      const bytes = <usize>load<u32>(buffer + written) - OPERATION_AT;
+      const count = min(bytes - operationSent, payloadMax - filled);
+      memory.copy(slot + SLOT_HEADER_BYTES + filled, buffer + written + OPERATION_AT + operationSent, count);
+      filled += count;
+      operationSent += count;
+      if (operationSent < bytes) continue;
+      written += load<u32>(buffer + written);
+      operationSent = 0;
+    }
+    store<i32>(slot + SLOT_PAYLOAD_BYTES_OFFSET, <i32>filled);
+    publishSlot();
+  }
+  return true;
+}
+let operationSent: usize = 0; // bytes of the operation at `written` that are in the ring
 
 function sendBlobs(): bool {
   const payloadMax = <usize>(outputSlotBytes() - SLOT_HEADER_BYTES);

@@ -12,6 +12,7 @@ import { sizeMs } from "../config";
 import { mergePaneRow } from "../aggregate/pane-row";
 import { imageNumber, recordBytes } from "../aggregate/record-image";
 import { forgetPanes } from "./firing";
+import { tellMerge } from "./operation-log";
 import { flushPairs } from "./pair-buffer";
 import { gapColumn, lengthMaxMs } from "./pane-config";
 import { isEndReached } from "./pane-time";
@@ -91,7 +92,7 @@ function grow(): bool {
 }
 
 function absorb(into: usize, from: usize): bool {
-  if (!flushPairs() || !mergePaneRow(rowOf(into), rowOf(from))) return false;
+  if (!flushPairs() || !tellMerge(into, from) || !mergePaneRow(rowOf(into), rowOf(from))) return false;
   if (!moveRecords(into + ENTRY_RECORDS, from + ENTRY_RECORDS)) return false;
   store<f64>(into + ENTRY_FRESH, load<f64>(into + ENTRY_FRESH) + load<f64>(from + ENTRY_FRESH));
   store<f64>(into + ENTRY_COUNT, load<f64>(into + ENTRY_COUNT) + load<f64>(from + ENTRY_COUNT));

@@ -8,6 +8,7 @@
  */
 import { CLOSING_ALWAYS, CLOSING_NONE, TIME_EVENT, TIME_PROCESSING, WINDOW_COUNT, WINDOW_SESSION, WINDOW_STATE } from "../layout";
 import { emitPane } from "./firing";
+import { tellDrop, tellRecord } from "./operation-log";
 import { addPair, flushPairs } from "./pair-buffer";
 import {
   accumulatesAtFiring, closing, emitsEmptyPanes, firesPartial, isProcessingTime, keepsRecords, lengthMaxMs, windowKind,
@@ -50,6 +51,7 @@ export function addToWindow(entry: usize, row: i32, timeMs: f64): bool {
   }
   if (!accumulatesAtFiring && !addPair(row, rowOf(entry))) return false;
   if (keepsRecords && !insertRecord(entry + ENTRY_RECORDS, listCount(entry + ENTRY_RECORDS), row, timeMs)) return false;
+  if (!tellRecord(entry, row, timeMs)) return false;
   store<f64>(entry + ENTRY_FRESH, load<f64>(entry + ENTRY_FRESH) + 1);
   store<f64>(entry + ENTRY_COUNT, load<f64>(entry + ENTRY_COUNT) + 1);
   if (timeMs < load<f64>(entry + ENTRY_LEAST)) store<f64>(entry + ENTRY_LEAST, timeMs);
@@ -89,7 +91,7 @@ function fireWindow(entry: usize, isAtEnd: bool): bool {
   }
   if (hasFinished(entry)) {
     // Its records are of no more use; the entry stays to refuse others until it expires.
-    if (!flushPairs()) return false;
+    if (!flushPairs() || !tellDrop(entry)) return false;
     clearContents(entry);
   }
   return true;
@@ -153,7 +155,7 @@ function isDueToCut(entry: usize): bool {
 
 /** Takes a window away; false when memory is exhausted. */
 export function dropWindow(entry: usize): bool {
-  if (!flushPairs()) return false;
+  if (!flushPairs() || !tellDrop(entry)) return false;
   removeEntry(entry);
   return true;
 }

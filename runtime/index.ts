@@ -23,7 +23,7 @@ export type { BatchBuilder, ColumnBuffer, DeadLetter } from './batch-builder.ts'
 export type { CheckpointGeneration, CheckpointReader, CheckpointSession, CheckpointStore } from './checkpoint/checkpoint-store.ts'
 export { type Clock, systemClock } from './clock.ts'
 export type { CheckpointStatistics } from './coordinator/checkpoint-coordinator.ts'
-export type { JobStatus, SourceStatus, WindowStatus } from './coordinator/job-status.ts'
+export type { EventTimeStatus, JobStatus, SourceStatus, WindowStatus } from './coordinator/job-status.ts'
 export type { Duration } from './duration.ts'
 export * from './evictor.ts'
 export { CheckpointError, ConfigError, ConnectorError, JobStateError, KernelError, MillraceError, RecordError } from './errors.ts'
@@ -78,7 +78,21 @@ export {
   type Trigger,
 } from './trigger.ts'
 export { type CheckpointOptions, type Run, type StartOptions, start } from './start.ts'
-export * from './watermark.ts'
+export {
+  boundedOutOfOrderness,
+  type CustomWatermarks,
+  customWatermark,
+  type DelayOptions,
+  manual,
+  monotonous,
+  percentile,
+  predicted,
+  punctuated,
+  type RecordWatermarkOptions,
+  timeLag,
+  type WatermarkDeclaration,
+  type WatermarkOptions,
+} from './watermark.ts'
 export {
   cumulate,
   globalWindow,

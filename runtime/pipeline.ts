@@ -12,6 +12,7 @@ import type { AllowedRefs, Condition, Expression } from './expression/expression
 import type { RowTypes } from './pipeline-job.ts'
 import { type MapColumns, type MappedRow, type MappedTypes, Stage, type StepOptions } from './pipeline-stage.ts'
 import { Declaration } from './plan-declaration.ts'
+import { broughtBy } from './plan-rules.ts'
 import type { ColumnTypes, InputRowOfTypes, RowOfTypes, Schema } from './schema.ts'
 import type { WatermarkDeclaration } from './watermark.ts'
 import type { WindowDeclaration } from './window.ts'
@@ -48,7 +49,7 @@ export class Stream<C extends ColumnTypes, R, S extends RowTypes, K extends RowT
   /** Takes the event time from a column, and watermarks by a strategy. */
   eventTime(column: TimestampNames<C>, watermark: WatermarkDeclaration, options: StepOptions = {}): Stream<C, R, S, K> {
     const spec = { op: 'eventTime', inputs: [this.uid], column, watermark }
-    return new Stream(this.declaration, this.declaration.add(spec, { uid: options.uid, derived: 'time' }))
+    return new Stream(this.declaration, this.declaration.add(spec, { uid: options.uid, derived: 'time' }, broughtBy(watermark)))
   }
 
   /** Keeps the rows for which the condition is true. */

@@ -13,9 +13,9 @@ import { bare, namedRecord } from './plan-fields.ts'
 import { field, planError } from './plan-problem.ts'
 import type { DerivedOperator, DerivedRows } from './plan-rows.ts'
 import type { WindowRules } from './plan-rules.ts'
-import type { EventTimeSpec, FilterSpec, FunctionRef, KeyBySpec, MapSpec, OperatorSpec } from './plan-spec.ts'
+import type { EventTimeSpec, FilterSpec, FunctionRef, KeyBySpec, MapSpec, OperatorSpec, WatermarkSpec } from './plan-spec.ts'
 import { deriveWindow } from './plan-window-derive.ts'
-import { type ColumnDefinition, type ColumnType, requireColumn, schemaOf } from './schema.ts'
+import { type ColumnDefinition, type ColumnType, isNumericType, requireColumn, type Schema, schemaOf } from './schema.ts'
 
 /**
  * @param input - What is known of the operator's input; null for sources.
@@ -91,7 +91,21 @@ function deriveEventTime(spec: EventTimeSpec, rows: DerivedRows, path: string): 
   }
   const { type } = requireColumn(rows.schema, spec.column, `${path}.column`)
   if (type !== 'timestamp') throw columnType(`${path}.column`, spec.column, type, 'a column of type timestamp')
-  return { ...rows, spec, eventTime: { uid: spec.uid, column: spec.column } }
+  const watermark = checkedWatermark(spec.watermark, rows.schema, `${path}.watermark`)
+  return { ...rows, spec: bare({ ...spec, watermark }), eventTime: { uid: spec.uid, column: spec.column } }
+}
+
+/** A strategy with checked copies of its expressions. */
+function checkedWatermark(watermark: WatermarkSpec, schema: Schema, path: string): WatermarkSpec {
+  if (watermark.kind !== 'punctuated') return watermark
+  const { tree: when } = checkCondition(watermark.when, schema, `${path}.when`)
+  if (watermark.time === undefined) return bare({ ...watermark, when })
+  const { tree: time, type } = checkColumnExpression(watermark.time, schema, `${path}.time`)
+  if (!isNumericType(type)) {
+    const found = `an expression of type ${type}`
+    throw planError('EXPRESSION_TYPE', `${path}.time`, { found, wanted: 'milliseconds (timestamp, f64 or i32)' }, true)
+  }
+  return bare({ ...watermark, when, time })
 }
 
 function deriveFilter(spec: FilterSpec, rows: DerivedRows, path: string): DerivedOperator {

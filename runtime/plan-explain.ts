@@ -10,7 +10,7 @@ import { formatExpression, formatName } from './expression/format.ts'
 import type { AnalyzedOperator, AnalyzedPlan } from './plan-analysis.ts'
 import { isFunctionRef } from './plan-derive.ts'
 import { describeValue } from './plan-problem.ts'
-import type { OperatorSpec, WatermarkSpec, WindowSpec } from './plan-spec.ts'
+import type { DelayRules, OperatorSpec, WatermarkSpec, WindowSpec } from './plan-spec.ts'
 import { aggregateText, countText, durationText, shown, windowLines, windowText } from './plan-window-text.ts'
 import type { Schema } from './schema.ts'
 
@@ -79,10 +79,50 @@ function detailsOf({ spec, keys }: AnalyzedOperator): readonly string[] {
 }
 
 function watermarkText(watermark: WatermarkSpec): string {
-  const idle = watermark.idleAfterMs === undefined ? '' : `, idle after ${durationText(watermark.idleAfterMs)}`
-  const every = `, every ${countText(watermark.everyRecords, 'record')} of a split`
-  const kind = watermark.kind === 'monotonous' ? 'monotonous' : `largest event time less ${durationText(watermark.delayMs)}`
-  return `${kind}${idle}${every}`
+  const { idleAfterMs, maxDriftMs, flushAfterMs, maxFutureSkewMs, futurePolicy, everyRecords } = watermark
+  return [
+    strategyText(watermark),
+    ...(idleAfterMs === undefined ? [] : [`idle after ${durationText(idleAfterMs)}`]),
+    ...(maxDriftMs === undefined ? [] : [`splits at most ${durationText(maxDriftMs)} apart`]),
+    ...(flushAfterMs === undefined ? [] : [flushAfterMs === null ? 'no flush' : `flush after ${durationText(flushAfterMs)} of silence`]),
+    ...(maxFutureSkewMs === undefined
+      ? []
+      : [`${maxFutureSkewMs === null ? 'any time' : durationText(maxFutureSkewMs)} ahead of the clock`]),
+    ...(futurePolicy === undefined ? [] : [`beyond that ${futurePolicy}`]),
+    `every ${countText(everyRecords, 'record')} of a split`,
+  ].join(', ')
+}
+
+function strategyText(watermark: WatermarkSpec): string {
+  switch (watermark.kind) {
+    case 'monotonous':
+      return watermark.kind
+    case 'boundedOutOfOrderness':
+      return `largest event time less ${durationText(watermark.delayMs)}`
+    case 'punctuated': {
+      const time = watermark.time === undefined ? 'event time' : formatExpression(watermark.time)
+      return `${time} of records where ${formatExpression(watermark.when)}`
+    }
+    case 'timeLag':
+      return `clock less ${durationText(watermark.delayMs)}`
+    case 'percentile':
+      return `largest event time less the ${watermark.p}-quantile of the delay of ${countText(watermark.windowRecords, 'record')}${limitsText(watermark)}`
+    case 'predicted':
+      return `largest event time less the predicted ${watermark.p}-quantile of the delay${limitsText(watermark)}`
+    case 'manual':
+      return 'from outside'
+    case 'custom':
+      return 'by a JavaScript function'
+    default: {
+      const never: never = watermark
+      throw new RangeError(String(never))
+    }
+  }
+}
+
+function limitsText({ floorMs, ceilingMs }: DelayRules): string {
+  if (ceilingMs !== undefined) return ` (${durationText(floorMs)} to ${durationText(ceilingMs)})`
+  return floorMs === 0 ? '' : ` (at least ${durationText(floorMs)})`
 }
 
 function lateText({ late, allowedLatenessMs }: WindowSpec): string {

@@ -11,6 +11,7 @@ import type { WindowRules } from './plan-rules.ts'
 import type { OperatorSpec, Plan } from './plan-spec.ts'
 import type { RowObject } from './record-batch.ts'
 import type { Json } from './schema.ts'
+import type { CustomWatermarks } from './source/custom-watermarks.ts'
 import type { WindowFunction } from './window-assigner/custom-windows.ts'
 
 /** Of a filter (gives a boolean) or a map (gives a row). */
@@ -45,7 +46,13 @@ export interface AggregateFunctions<A extends Json = Json, V extends Json = Json
   result(accumulator: A): V
 }
 
-export type JobFunction = RowFunction | TimedRowFunction | WindowFunction | ApplyFunction | AggregateFunctions<never, Json>
+export type JobFunction =
+  | RowFunction
+  | TimedRowFunction
+  | WindowFunction
+  | ApplyFunction
+  | AggregateFunctions<never, Json>
+  | (() => CustomWatermarks)
 
 /** JavaScript functions of a job by their keys: see {@link functionKey}. */
 export type JobFunctions = ReadonlyMap<string, unknown>
@@ -61,6 +68,8 @@ export function functionPartsOf(spec: OperatorSpec, rules: WindowRules | null): 
       return isMarked(spec.where) ? [''] : []
     case 'map':
       return spec.function === true ? [''] : []
+    case 'eventTime':
+      return spec.watermark.kind === 'custom' ? ['watermark'] : []
     case 'window':
       return [...(rules?.functionPartsOf(spec) ?? []), ...(spec.apply === undefined ? [] : ['apply'])]
     default:

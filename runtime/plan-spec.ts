@@ -26,9 +26,57 @@ export interface SourceSpec {
   readonly schema: Readonly<Record<string, ColumnType>>
 }
 
-export type WatermarkSpec =
-  | { readonly kind: 'monotonous'; readonly idleAfterMs?: number; readonly everyRecords: number }
-  | { readonly kind: 'boundedOutOfOrderness'; readonly delayMs: number; readonly idleAfterMs?: number; readonly everyRecords: number }
+/**
+ * How a split's watermark follows from its records. With `max` the largest event time so far:
+ *
+ * - `monotonous`: max − 1. `boundedOutOfOrderness`: max − delay − 1.
+ * - `punctuated`: the largest watermark that a record carries: one for which `when` is true; `time`, or the event time of the record.
+ * - `percentile`: max − the p-quantile of the delays of recent records − 1. `predicted`: max − the delay that is forecast − 1.
+ * - `timeLag`: the host's clock less the delay. `manual`: from outside. `custom`: as the function `uid.watermark` says.
+ */
+export type WatermarkSpec = WatermarkRules &
+  (
+    | { readonly kind: 'monotonous' }
+    | { readonly kind: 'boundedOutOfOrderness'; readonly delayMs: number }
+    | { readonly kind: 'punctuated'; readonly when: Expression; readonly time?: Expression }
+    | { readonly kind: 'timeLag'; readonly delayMs: number }
+    | ({ readonly kind: 'percentile' } & DelayRules)
+    | ({ readonly kind: 'predicted'; readonly smoothing: number } & DelayRules)
+    | { readonly kind: 'manual' }
+    | { readonly kind: 'custom'; readonly function: true }
+  )
+
+export type WatermarkKind = WatermarkSpec['kind']
+
+/** What happens to a record whose event time is too far ahead of the host's clock. */
+export type FuturePolicy = 'hold' | 'deadLetter' | 'accept'
+
+/** What all strategies have. Where null stands for never, or without limit, absence stands for the default. */
+export interface WatermarkRules {
+  /** The watermark is evaluated after every so many records of a split. */
+  readonly everyRecords: number
+  /** Live sources: a split that is silent for longer does not hold the watermark. Absent: it always does. */
+  readonly idleAfterMs?: number
+  /** A split is not read while its event time is further ahead of the slowest. Absent: without limit. */
+  readonly maxDriftMs?: number
+  /** Live sources: silence of all splits after which event time goes on by the clock. Not of `timeLag` and `manual`. */
+  readonly flushAfterMs?: number | null
+  /** How far event time may be ahead of the host's clock. Absent: the default on live sources, without limit on bounded ones. */
+  readonly maxFutureSkewMs?: number | null
+  /** Absent: `hold`. */
+  readonly futurePolicy?: FuturePolicy
+}
+
+/** Of strategies that learn the delay: how far a record is behind the newest of its split. */
+export interface DelayRules {
+  /** Share of records that are to be on time, above 0 and at most 1. */
+  readonly p: number
+  /** `percentile`: records that are looked back on. `predicted`: records of a block. */
+  readonly windowRecords: number
+  readonly floorMs: number
+  /** Absent: none. */
+  readonly ceilingMs?: number
+}
 
 export interface EventTimeSpec {
   readonly uid: string

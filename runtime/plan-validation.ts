@@ -7,11 +7,11 @@
  * Invariant: results are copies, frozen, with all defaults filled in; no default is written anywhere else.
  */
 
-import { DURATION_MS_MAX } from './duration.ts'
 import { bare, Fields, nameOf, namedRecord } from './plan-fields.ts'
 import { field, planError, suggestion } from './plan-problem.ts'
 import type { WindowRules } from './plan-rules.ts'
-import type { EventTimeSpec, FilterSpec, KeyBySpec, MapSpec, OperatorSpec, Plan, SinkSpec, SourceSpec, WatermarkSpec } from './plan-spec.ts'
+import type { EventTimeSpec, FilterSpec, KeyBySpec, MapSpec, OperatorSpec, Plan, SinkSpec, SourceSpec } from './plan-spec.ts'
+import { parseWatermark } from './plan-watermark.ts'
 import { parseWindow } from './plan-window.ts'
 import { type ColumnType, checkedType, schemaOf } from './schema.ts'
 
@@ -19,7 +19,6 @@ export const PLAN_VERSION = 1
 export const OPERATORS_MAX = 1_000
 export const MAP_COLUMNS_MAX = 1_000
 export const KEYS_MAX = 16
-export const EVERY_RECORDS_DEFAULT = 1_024
 
 const OPERATORS = ['source', 'eventTime', 'filter', 'map', 'keyBy', 'window', 'sink'] as const
 const LATER_OPERATORS = [
@@ -41,8 +40,6 @@ const LATER_OPERATORS = [
   'topN',
   'sql',
 ]
-const WATERMARKS = ['monotonous', 'boundedOutOfOrderness'] as const
-const LATER_WATERMARKS = ['punctuated', 'timeLag', 'percentile', 'predicted', 'manual', 'custom']
 
 /** Checks the shape of a whole plan. `rules`: those of windows that are not plain, if there may be such. */
 export function parsePlan(input: unknown, rules: WindowRules | null = null): Plan {
@@ -145,44 +142,7 @@ function parseSchema(fields: Fields): Readonly<Record<string, ColumnType>> {
 function parseEventTime(fields: Fields): EventTimeSpec {
   fields.allow(['uid', 'op', 'inputs', 'column', 'watermark'])
   const column = fields.name('column', 'the column with the event time')
-  return { uid: parseUid(fields), op: 'eventTime', inputs: parseInputs(fields), column, watermark: bare(parseWatermark(fields)) }
-}
-
-function parseWatermark(outer: Fields): WatermarkSpec {
-  const fields = new Fields(
-    outer.required('watermark', 'a watermark strategy'),
-    outer.at('watermark'),
-    null,
-    'a watermark strategy: {"kind", …}',
-  )
-  const kind = fields.word('kind', 'WATERMARK_UNKNOWN', WATERMARKS, LATER_WATERMARKS)
-  const common = ['kind', 'idleAfterMs', 'everyRecords']
-  fields.allow(kind === 'boundedOutOfOrderness' ? [...common, 'delayMs'] : common)
-  const everyRecords = fields.integer('everyRecords', {
-    code: 'EVERY_RECORDS_INVALID',
-    wanted: 'an integer of 1 or more records between watermarks',
-    least: 1,
-    most: 2 ** 31 - 1,
-    whenAbsent: EVERY_RECORDS_DEFAULT,
-  })
-  const idle = fields.has('idleAfterMs')
-    ? {
-        idleAfterMs: fields.integer('idleAfterMs', {
-          code: 'DURATION_INVALID',
-          wanted: 'a positive integer of milliseconds',
-          least: 1,
-          most: DURATION_MS_MAX,
-        }),
-      }
-    : {}
-  if (kind === 'monotonous') return { kind, ...idle, everyRecords }
-  const delayMs = fields.integer('delayMs', {
-    code: 'DURATION_INVALID',
-    wanted: 'a non-negative integer of milliseconds',
-    least: 0,
-    most: DURATION_MS_MAX,
-  })
-  return { kind, delayMs, ...idle, everyRecords }
+  return { uid: parseUid(fields), op: 'eventTime', inputs: parseInputs(fields), column, watermark: parseWatermark(fields) }
 }
 
 function parseFilter(fields: Fields): FilterSpec {

@@ -20,6 +20,8 @@ export const COLUMN_TYPES: readonly SourceColumnType[] = ['f64', 'i32', 'timesta
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json }
 
+/** Largest and smallest event time: those a JavaScript Date can hold. */
+export const TIMESTAMP_MAX_MS = 8.64e15
 export const COLUMN_NAME_CHARS_MAX = 200
 export const SCHEMA_COLUMNS_MAX = 1_000
 

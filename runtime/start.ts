@@ -23,6 +23,7 @@ import { isExtended } from './plan-kernel.ts'
 import { kernelModule } from './platform/kernel-module.ts'
 import type { Sink } from './sink/sink.ts'
 import type { Source } from './source/source.ts'
+import { looksAtRecords } from './source/watermark-strategy.ts'
 
 export interface CheckpointOptions {
   readonly store: CheckpointStore
@@ -71,6 +72,14 @@ export interface Run {
   status(): Promise<JobStatus>
   /** Takes a checkpoint now. @returns whether it was completed. */
   checkpoint(): Promise<boolean>
+  /**
+   * For a source whose event time has the strategy `manual`: no more records with an event time ≤ `watermarkMs` are expected. It holds for all
+   * splits of the source, behind the records read so far; one that does not advance the watermark changes nothing.
+   *
+   * @returns resolves when the watermark is on its way to all subtasks, before anything that is read later.
+   * @throws ConfigError `BINDING_UNKNOWN`, `WATERMARK_NOT_MANUAL`, `TIMESTAMP_INVALID`; JobStateError `JOB_CLOSED`.
+   */
+  advanceWatermark(source: string, watermarkMs: number): Promise<void>
   /** Ends after a last checkpoint, without closing windows: a later start goes on from there. */
   stop(): Promise<JobStatus>
 }
@@ -129,6 +138,7 @@ export async function start<J extends Job>(job: J, given: StartOptions<J>): Prom
       finished: running.finished,
       status: () => running.status(),
       checkpoint: () => running.checkpoint(),
+      advanceWatermark: (source, watermarkMs) => running.advanceWatermark(source, watermarkMs),
       stop: () => running.stop(),
     }
   } catch (error) {
@@ -137,9 +147,10 @@ export async function start<J extends Job>(job: J, given: StartOptions<J>): Prom
   }
 }
 
-/** Filter and map, with the evaluator of expressions, and windows beyond the simple ones are loaded for plans that have them. */
+/** Filter and map, watermark strategies that look at every record, and windows beyond the simple ones are loaded for plans that have them. */
 async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
   const hasTransforms = job.plan.operators.some((spec) => spec.op === 'filter' || spec.op === 'map')
+  const hasStrategies = job.plan.operators.some((spec) => spec.op === 'eventTime' && looksAtRecords(spec))
   const windows = job.plan.operators.filter((spec) => spec.op === 'window')
   const panes = windows.some(isExtended) ? await import('./panes/pane-parts.ts') : null
   const hasAssigned = panes !== null && windows.some(({ window }) => panes.isAssigned(window))
@@ -148,6 +159,7 @@ async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
     slotCount: settings.ringSlots,
     memoryBytesMax: settings.memoryBytesMax,
     transforms: hasTransforms ? await import('./coordinator/transform-stage.ts') : null,
+    strategies: hasStrategies ? await import('./source/record-strategies.ts') : null,
     panes,
     assigners: hasAssigned ? await import('./window-assigner/window-assigner.ts') : null,
   })

@@ -15,11 +15,12 @@ import type { Source } from '../source/source.ts'
 import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
 import type * as Checkpointing from './checkpointing.ts'
 import { Exchange } from './exchange.ts'
-import { Intake, type IntakeCounts, type IntakeState, type TimeTrack } from './intake.ts'
+import { Intake, type IntakeCounts, type IntakeState } from './intake.ts'
 import { type JobParts, RunningJob } from './job.ts'
 import type { JobGraph } from './job-graph.ts'
 import { Outlet } from './outlet.ts'
 import type { StageReport } from './stage.ts'
+import { TimeTrack } from './time-track.ts'
 
 /** What the user bound and chose, checked. */
 export interface AssemblyOptions {
@@ -95,13 +96,22 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     const counts: IntakeCounts = { filtered: restored?.counts.filtered ?? 0, deadLetters: restored?.counts.deadLetters ?? 0 }
     const tracks: TimeTrack[] = []
     const report = reporter(counts, deadLetters, options.onDeadLetter)
-    const stages = graph.stages(uid, { ...leaves, report, track: (track) => tracks.push(track) })
+    const source = options.sources[uid]!
+    const stages = graph.stages(uid, {
+      ...leaves,
+      report,
+      track: (parts) => {
+        const track = new TimeTrack({ ...parts, isLive: !source.isBounded, clock })
+        tracks.push(track)
+        return track
+      },
+    })
     const sinks = portsOf(uid)
     const intake = new Intake({
       uid,
       name: uid,
       schema: graph.schema(uid),
-      source: options.sources[uid]!,
+      source,
       stages,
       tracks,
       exchanges: tracks.flatMap((track) => track.exchanges),
@@ -125,7 +135,10 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     // Rows that a filter behind a window takes away were processed: they are not counted as filtered input.
     const counts: IntakeCounts = { filtered: 0, deadLetters: 0 }
     const report = reporter(counts, deadLetters, options.onDeadLetter)
-    const stages = graph.resultStages(node, { ...leaves, report, track: () => {} })
+    const track = () => {
+      throw new RangeError(`There is no event time behind the window ${uid}`)
+    }
+    const stages = graph.resultStages(node, { ...leaves, report, track })
     const exchange = exchanges.get(uid)!
     const outlet = new Outlet({
       layout: node.layout,

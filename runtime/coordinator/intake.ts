@@ -11,22 +11,12 @@ import { BatchBuilder, type DeadLetter } from '../batch-builder.ts'
 import type { Clock } from '../clock.ts'
 import { Dictionary } from '../dictionary.ts'
 import { ConnectorError, MillraceError } from '../errors.ts'
-import type { EventTimeSpec } from '../plan.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
 import type { ReadResult, Source, SplitPosition, SplitReader } from '../source/source.ts'
-import { combinedWatermark, type SplitTime } from '../source/watermark-strategy.ts'
 import type { Exchange } from './exchange.ts'
 import type { Stage } from './stage.ts'
-
-/** An `eventTime` operator of this source, with everything that its watermark reaches. */
-export interface TimeTrack {
-  readonly spec: EventTimeSpec
-  readonly exchanges: readonly Exchange[]
-  /** Set by the stage while a chunk passes: the chunk's largest event time. */
-  observedMs: number
-  watermarkMs: number
-}
+import type { SplitTimeState, TimeTrack } from './time-track.ts'
 
 export interface IntakeOptions {
   readonly uid: string
@@ -58,21 +48,24 @@ export interface IntakeState {
   readonly splits: Readonly<Record<string, SplitState>>
   /** By `eventTime` operator. */
   readonly watermarks: Readonly<Record<string, number | null>>
+  /** Records too far in the future, by `eventTime` operator. */
+  readonly future?: Readonly<Record<string, number>>
 }
 interface SplitState {
   readonly position: SplitPosition
   readonly recordCount: number
   readonly isEnded: boolean
-  /** By `eventTime` operator; null before the first record. */
-  readonly maxMs: Readonly<Record<string, number | null>>
+  /** By `eventTime` operator. */
+  readonly times?: Readonly<Record<string, SplitTimeState>>
+  /** In checkpoints of before, instead: the largest event times. */
+  readonly maxMs?: Readonly<Record<string, number | null>>
 }
 
 interface Split {
   readonly id: string
+  readonly index: number
   readonly reader: SplitReader
-  readonly times: SplitTime[]
   recordCount: number
-  lastActiveMs: number
   isEnded: boolean
 }
 
@@ -111,6 +104,9 @@ export class Intake {
   /** A read that has to be waited for. */
   #reading: Reading | null = null
   #isEnded = false
+  /** Watermarks from the program that are still to be passed on, and who waits for those that were. */
+  readonly #supplied: { readonly watermarkMs: number; readonly resolve: () => void }[] = []
+  readonly #written: (() => void)[] = []
   deadLetterCount = 0
 
   constructor(options: IntakeOptions) {
@@ -143,24 +139,26 @@ export class Intake {
         )
       }
     }
-    for (const split of splits) {
-      const state = Object.hasOwn(known, split.splitId) ? known[split.splitId]! : null
+    const states = splits.map(({ splitId }) => (Object.hasOwn(known, splitId) ? known[splitId]! : null))
+    for (const [index, split] of splits.entries()) {
+      const state = states[index]!
       this.#splits.push({
         id: split.splitId,
+        index,
         reader: await split.open(state?.position ?? null),
-        times: tracks.map((track) => ({
-          maxMs: state?.maxMs[track.spec.uid] ?? Number.NEGATIVE_INFINITY,
-          isIdle: false,
-          isEnded: state?.isEnded ?? false,
-        })),
         recordCount: state?.recordCount ?? 0,
-        lastActiveMs: clock.monotonic(),
         isEnded: state?.isEnded ?? false,
       })
     }
     this.#turn = restored?.turn ?? 0
     this.deadLetterCount = restored?.deadLetterCount ?? 0
-    for (const track of tracks) track.watermarkMs = restored?.watermarks[track.spec.uid] ?? Number.NEGATIVE_INFINITY
+    for (const track of tracks) {
+      const { uid } = track.spec
+      track.open(
+        states.map((state) => ({ state: timeState(state, uid), isEnded: state?.isEnded ?? false })),
+        restored === null ? null : { watermarkMs: restored.watermarks[uid] ?? null, futureRecords: restored.future?.[uid] ?? 0 },
+      )
+    }
   }
 
   /** Whether everything was read and written to the exchanges, the last watermark included. */
@@ -212,7 +210,14 @@ export class Intake {
     let progress: IntakeProgress = 'idle'
     for (let count = 0; count < CHUNKS_A_STEP; count++) {
       if (toMark && this.isBehindMark) return progress
-      if (!this.#flush()) return progress === 'idle' ? 'blocked' : progress
+      if (!this.#flush()) {
+        if (this.isLive) for (const track of this.#options.tracks) track.pause()
+        return progress === 'idle' ? 'blocked' : progress
+      }
+      if (this.#supply()) {
+        progress = 'progress'
+        continue
+      }
       if (this.#isEnded) return 'ended'
       if (this.#tick()) {
         progress = 'progress'
@@ -224,12 +229,12 @@ export class Intake {
         progress = 'progress'
         continue
       }
-      if (arrived === null) return this.#advanceIdle() ? 'progress' : progress
+      if (arrived === null) return this.#tickTime() ? 'progress' : progress
       const handled = this.#handle(arrived)
       if (handled) progress = 'progress'
       const settling = this.#options.settle()
       if (settling !== null) return settling.then(() => progress)
-      if (!handled) return this.#advanceIdle() ? 'progress' : progress
+      if (!handled) return this.#tickTime() ? 'progress' : progress
     }
     return progress
   }
@@ -291,7 +296,7 @@ export class Intake {
     // What has arrived waits for the rings while a chunk is pending: then there is nothing to be woken for here.
     if (reading !== null) return (reading.chunk !== null || reading.error !== null) && this.#isChunkPending ? null : reading.done
     if (!this.isLive) return null
-    const waits = this.#splits.filter((split) => !split.isEnded).map((split) => split.reader.ready?.())
+    const waits = this.#splits.filter((split) => !split.isEnded && !this.#isHeld(split)).map((split) => split.reader.ready?.())
     return waits.length === 0 || waits.includes(undefined) ? null : Promise.race(waits).then(() => undefined)
   }
 
@@ -321,15 +326,15 @@ export class Intake {
   }
 
   #state(counts: IntakeCounts): IntakeState {
-    const { tracks } = this.#options
-    const number = (value: number) => (Number.isFinite(value) ? value : null)
+    const byTrack = <T>(value: (track: TimeTrack) => T) =>
+      Object.fromEntries(this.#options.tracks.map((track) => [track.spec.uid, value(track)]))
     const splits = this.#splits.map((split): [string, SplitState] => [
       split.id,
       {
         position: split.reader.position(),
         recordCount: split.recordCount,
         isEnded: split.isEnded,
-        maxMs: Object.fromEntries(tracks.map((track, index) => [track.spec.uid, number(split.times[index]!.maxMs)])),
+        times: byTrack((track) => track.splitState(split.index)),
       },
     ])
     return {
@@ -337,7 +342,8 @@ export class Intake {
       counts: { ...counts },
       deadLetterCount: this.deadLetterCount,
       splits: Object.fromEntries(splits),
-      watermarks: Object.fromEntries(tracks.map((track) => [track.spec.uid, number(track.watermarkMs)])),
+      watermarks: byTrack((track) => track.state().watermarkMs),
+      future: byTrack((track) => track.statistics.futureRecords),
     }
   }
 
@@ -360,13 +366,24 @@ export class Intake {
     return isDone
   }
 
+  /** The split whose turn it is; null when all have ended. */
   #nextSplit(): Split | null {
+    let held: Split | null = null
     for (let tried = 0; tried < this.#splits.length; tried++) {
       const split = this.#splits[this.#turn % this.#splits.length]!
-      if (!split.isEnded) return split
+      if (!split.isEnded && !this.#isHeld(split)) return split
+      if (!split.isEnded) held ??= split
       this.#turn++
     }
-    return null
+    // Two event times of one source may each hold what the other waits for: then somebody has to go on.
+    return held
+  }
+
+  /** Whether a split that is too far ahead has to wait. Asked when a turn begins: how many rows a read brings must not decide it. */
+  #isHeld(split: Split): boolean {
+    const { tracks } = this.#options
+    const isPlace = ({ spec }: TimeTrack) => split.recordCount % spec.watermark.everyRecords === 0
+    return (this.isLive || tracks.some(isPlace)) && tracks.some((track) => track.isHeld(split.index))
   }
 
   /** The builder for the next chunk: the one before has been written by now. */
@@ -396,65 +413,76 @@ export class Intake {
       this.deadLetterCount++
       this.#options.deadLetter(letter)
     }
-    for (const track of tracks) track.observedMs = Number.NEGATIVE_INFINITY
     if (rowCount > 0) {
       const rows = batch ?? builder.build()
+      for (const track of tracks) track.begin(split.index)
       for (const stage of this.#options.stages) stage({ batch: rows, times: null })
       split.recordCount += rowCount
-      if (this.isLive) split.lastActiveMs = clock.monotonic()
     }
     if (result === 'end') split.isEnded = true
     // Splits take turns at fixed places too: how many rows a read brings must not decide in which order records of two splits come.
     let isTurnOver = this.isLive || split.isEnded || (tracks.length === 0 && rowCount > 0 && split.recordCount % TURN_RECORDS === 0)
-    tracks.forEach((track, index) => {
-      const time = split.times[index]!
-      time.maxMs = Math.max(time.maxMs, track.observedMs)
-      time.isEnded = split.isEnded
-      if (rowCount > 0) time.isIdle = false
+    const nowMs = this.isLive && rowCount > 0 ? clock.monotonic() : 0
+    const supplied = split.reader.watermark?.() ?? null
+    for (const track of tracks) {
+      if (rowCount > 0) track.records(split.index, nowMs)
       const isPlace = rowCount > 0 && split.recordCount % track.spec.watermark.everyRecords === 0
       if (isPlace) isTurnOver = true
-      if (isPlace || split.isEnded || (result === 'idle' && this.isLive)) this.#advance(track, index)
-    })
+      if (supplied !== null) track.supply(split.index, supplied)
+      if (split.isEnded) track.end(split.index)
+      else if (isPlace || (result === 'idle' && this.isLive)) track.evaluate(split.index)
+    }
     // Every place is a mark on every ring, also where no watermark advances there: between two marks the outlets give each subtask its turn.
-    if (isTurnOver) for (const track of tracks) for (const exchange of track.exchanges) exchange.mark(track.watermarkMs)
+    if (isTurnOver) for (const track of tracks) track.mark()
     if (isTurnOver) this.#turn++
     this.#isChunkPending = true
     return isSomething || result !== 'idle'
   }
 
-  #advance(track: TimeTrack, index: number): void {
-    const watermark = combinedWatermark(
-      track.spec.watermark,
-      this.#splits.map((split) => split.times[index]!),
-    )
-    if (!(watermark > track.watermarkMs)) return
-    track.watermarkMs = watermark
-    for (const exchange of track.exchanges) exchange.watermark(watermark)
-    this.#isChunkPending = true
+  /** What follows from time that passes while a live source has nothing. @returns whether a watermark advanced. */
+  #tickTime(): boolean {
+    if (!this.isLive) return false
+    let hasAdvanced = false
+    for (const track of this.#options.tracks) hasAdvanced = track.tick() || hasAdvanced
+    if (hasAdvanced) this.#isChunkPending = true
+    return hasAdvanced
   }
 
-  /** Live splits that were silent for long enough no longer hold the watermark. @returns whether a watermark advanced. */
-  #advanceIdle(): boolean {
-    if (!this.isLive) return false
-    const now = this.#options.clock.monotonic()
-    let hasAdvanced = false
-    this.#options.tracks.forEach((track, index) => {
-      const { idleAfterMs } = track.spec.watermark
-      if (idleAfterMs === undefined) return
-      for (const split of this.#splits) if (now - split.lastActiveMs >= idleAfterMs) split.times[index]!.isIdle = true
-      const before = track.watermarkMs
-      this.#advance(track, index)
-      if (track.watermarkMs > before) hasAdvanced = true
-    })
-    return hasAdvanced
+  /**
+   * A watermark from the program, behind everything read so far; only `manual` operators listen.
+   *
+   * @returns resolves when it is on its way to all subtasks.
+   */
+  supplyWatermark(watermarkMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#supplied.push({ watermarkMs, resolve })
+    return promise
+  }
+
+  /** Passes on watermarks from the program; those passed before are written now. @returns whether there were any. */
+  #supply(): boolean {
+    for (const resolve of this.#written.splice(0)) resolve()
+    const supplied = this.#supplied.splice(0)
+    for (const { watermarkMs, resolve } of supplied) {
+      for (const track of this.#options.tracks) track.supplyAll(watermarkMs)
+      this.#written.push(resolve)
+    }
+    if (supplied.length > 0) this.#isChunkPending = true
+    return supplied.length > 0
   }
 
   /** All splits have ended: the watermark passes everything. */
   #runOut(): void {
-    this.#options.tracks.forEach((track, index) => this.#advance(track, index))
+    for (const track of this.#options.tracks) track.runOut()
     this.#isEnded = true
     this.#isChunkPending = true
   }
+}
+
+/** What a checkpoint has of event time on a split. */
+function timeState(state: SplitState | null, uid: string): SplitTimeState | null {
+  const maxMs = state?.maxMs?.[uid]
+  return state?.times?.[uid] ?? (maxMs === undefined ? null : { maxMs })
 }
 
 /** What a source throws, as one of our errors: those of its own it may throw as they are. */

@@ -20,13 +20,15 @@ import { analysisOf } from '../plan-loading.ts'
 import type { CellReader } from '../ring/slot-reader.ts'
 import type { Schema } from '../schema.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
+import type * as Strategies from '../source/record-strategies.ts'
+import { looksAtRecords, plainGenerator } from '../source/watermark-strategy.ts'
 import { type SubtaskLayout, subtaskLayout } from '../subtask/subtask-layout.ts'
 import { isExtended } from '../plan-kernel.ts'
 import type * as Panes from '../panes/pane-parts.ts'
 import type * as Assigners from '../window-assigner/window-assigner.ts'
 import type { Exchange } from './exchange.ts'
-import type { TimeTrack } from './intake.ts'
 import { type Chunk, eventTimeStage, type RowFunction, type Stage, type StageReport } from './stage.ts'
+import type { TimeTrack, TimeTrackOptions } from './time-track.ts'
 import type * as Transforms from './transform-stage.ts'
 
 /** A window operator: what its subtasks are, and the schemas on both sides. */
@@ -53,6 +55,8 @@ export interface GraphOptions {
   readonly panes?: typeof Panes | null
   /** Windows that an assigner finds; not needed for plans without them. */
   readonly assigners?: typeof Assigners | null
+  /** Watermark strategies that look at every record; not needed for plans without them. */
+  readonly strategies?: typeof Strategies | null
 }
 
 export class JobGraph {
@@ -63,6 +67,7 @@ export class JobGraph {
   readonly #transforms: typeof Transforms | null
   readonly #panes: typeof Panes | null
   readonly #assigners: typeof Assigners | null
+  readonly #strategies: typeof Strategies | null
 
   constructor(plan: Plan, functions: ReadonlyMap<string, RowFunction>, options: GraphOptions) {
     this.plan = plan
@@ -71,6 +76,7 @@ export class JobGraph {
     this.#transforms = options.transforms ?? null
     this.#panes = options.panes ?? null
     this.#assigners = options.assigners ?? null
+    this.#strategies = options.strategies ?? null
     this.windows = plan.operators
       .filter((spec) => spec.op === 'window')
       .map((spec) => {
@@ -190,19 +196,16 @@ export class JobGraph {
 
   #eventTime(spec: EventTimeSpec, input: Schema, leaves: StageLeaves): Stage {
     const reached = this.windows.filter((window) => window.eventTimeUid === spec.uid)
-    const track: TimeTrack = {
+    const track = leaves.track({
       spec,
+      schema: input,
       exchanges: reached.map((window) => leaves.exchange(window.spec.uid)),
-      observedMs: Number.NEGATIVE_INFINITY,
-      watermarkMs: Number.NEGATIVE_INFINITY,
-    }
-    leaves.track(track)
-    const observer = {
-      observe(maxMs: number) {
-        if (maxMs > track.observedMs) track.observedMs = maxMs
-      },
-    }
-    return eventTimeStage(spec, input, observer, leaves.report, this.stages(spec.uid, leaves))
+      makeGenerator: looksAtRecords(spec)
+        ? this.#strategies!.recordGenerator(spec, input, this.#functions.get(`${spec.uid}.watermark`) as (() => unknown) | undefined)
+        : plainGenerator(spec),
+      report: leaves.report,
+    })
+    return eventTimeStage(spec, input, track, leaves.report, this.stages(spec.uid, leaves))
   }
 
   #downstream(uid: string): OperatorSpec[] {
@@ -228,5 +231,5 @@ export interface StageLeaves {
   readonly report: StageReport
   exchange(uid: string): Exchange
   sink(name: string): SinkPort
-  track(track: TimeTrack): void
+  track(options: Omit<TimeTrackOptions, 'isLive' | 'clock'>): TimeTrack
 }

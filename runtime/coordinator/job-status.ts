@@ -8,6 +8,7 @@ import type { DeadLetter } from '../batch-builder.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import type { CheckpointStatistics } from './checkpoint-coordinator.ts'
 import type { JobParts, JobState } from './job.ts'
+import type { TimeStatistics, TimeTrack } from './time-track.ts'
 
 export interface SourceStatus {
   readonly uid: string
@@ -15,8 +16,21 @@ export interface SourceStatus {
   readonly recordsIn: number
   readonly filtered: number
   readonly deadLetters: number
+  /** Records whose event time was further ahead of the host's clock than `maxFutureSkew`, whatever became of them. */
+  readonly futureRecords: number
   /** Share of a bounded source that was read, 0 to 1; null when unknown. */
   readonly progress: number | null
+}
+
+/** How far event time is, at an `eventTime` operator. */
+export interface EventTimeStatus extends TimeStatistics {
+  readonly uid: string
+  readonly sourceUid: string
+  readonly watermarkMs: number | null
+  /** Whether the source has ended, and with it event time. */
+  readonly isTimeEnded: boolean
+  /** How far the watermark is behind the job's clock, ms; null without a watermark. */
+  readonly lagMs: number | null
 }
 
 export interface WindowStatus {
@@ -57,6 +71,7 @@ export interface JobStatus {
   readonly epoch: number
   readonly durationMs: number
   readonly sources: readonly SourceStatus[]
+  readonly eventTimes: readonly EventTimeStatus[]
   readonly windows: readonly WindowStatus[]
   readonly sinks: readonly { readonly name: string; readonly rows: number; readonly delivery: string }[]
   /** Sums over the sources and windows above. */
@@ -78,13 +93,14 @@ export function jobStatus(
   state: JobState,
   durationMs: number,
 ): JobStatus {
-  const sources = parts.intakes.map(({ intake, counts }): SourceStatus => {
+  const sources = parts.intakes.map(({ intake, counts, tracks }): SourceStatus => {
     const progress = intake.progress()
     return {
       uid: intake.uid,
       recordsIn: intake.recordCount + intake.deadLetterCount,
       filtered: counts.filtered,
       deadLetters: counts.deadLetters,
+      futureRecords: tracks.reduce((sum, { statistics }) => sum + statistics.futureRecords, 0),
       progress: progress === null ? null : progress.done / progress.total,
     }
   })
@@ -98,6 +114,7 @@ export function jobStatus(
     epoch: parts.epoch,
     durationMs,
     sources,
+    eventTimes: parts.intakes.flatMap(({ intake, tracks }) => tracks.map((track) => eventTimeStatus(intake.uid, track, parts.clock.now()))),
     windows,
     sinks: parts.sinks.map(({ name, rowCount, delivery }) => ({ name, rows: rowCount, delivery })),
     recordsIn: sum(sources.map((source) => source.recordsIn)),
@@ -108,6 +125,19 @@ export function jobStatus(
     deadLetterSamples: parts.deadLetters.samples,
     checkpoints: parts.checkpoints?.coordinator.statistics ?? { count: 0, failedCount: 0, last: null },
     recoveredFrom: parts.recovered === null ? null : { epoch: parts.recovered.epoch, checkpointId: parts.recovered.checkpointId },
+  }
+}
+
+function eventTimeStatus(sourceUid: string, track: TimeTrack, nowMs: number): EventTimeStatus {
+  const { watermarkMs } = track
+  const isKnown = Number.isFinite(watermarkMs)
+  return {
+    uid: track.spec.uid,
+    sourceUid,
+    watermarkMs: isKnown ? watermarkMs : null,
+    isTimeEnded: watermarkMs === Number.POSITIVE_INFINITY,
+    lagMs: isKnown ? Math.floor(nowMs) - watermarkMs : null,
+    ...track.statistics,
   }
 }
 

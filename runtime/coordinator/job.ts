@@ -10,16 +10,18 @@
 import type { DeadLetter } from '../batch-builder.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
 import type { Clock } from '../clock.ts'
-import { JobStateError } from '../errors.ts'
+import { ConfigError, JobStateError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { TIMESTAMP_MAX_MS } from '../schema.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
 import type { Exchange } from './exchange.ts'
-import type { Intake, IntakeCounts, IntakeProgress, TimeTrack } from './intake.ts'
+import type { Intake, IntakeCounts, IntakeProgress } from './intake.ts'
 import type { WindowNode } from './job-graph.ts'
 import { type JobStatus, jobStatus } from './job-status.ts'
 import type { Outlet } from './outlet.ts'
+import type { TimeTrack } from './time-track.ts'
 
 /** A place where sinks are fed: an intake directly, or a window's outlet. */
 export interface Feeder {
@@ -106,6 +108,34 @@ export class RunningJob {
     if (!isOpen())
       throw new JobStateError('JOB_CLOSED', `Cannot take a checkpoint: the job is ${this.#isEnding ? 'about to end' : this.#state}`)
     return Promise.race([this.#beginCheckpoint(false), this.#closing.promise.then(() => false)])
+  }
+
+  /**
+   * Tells a source's `manual` operators the watermark, behind the records read so far.
+   *
+   * @throws ConfigError `BINDING_UNKNOWN`, `WATERMARK_NOT_MANUAL`, `TIMESTAMP_INVALID`; JobStateError `JOB_CLOSED`.
+   */
+  async advanceWatermark(source: string, watermarkMs: number): Promise<void> {
+    const { intakes } = this.parts
+    const entry = intakes.find(({ intake }) => intake.uid === source)
+    if (entry === undefined) {
+      const names = intakes.map(({ intake }) => intake.uid).join(', ')
+      throw new ConfigError('BINDING_UNKNOWN', `The job has no source ${source}; it has ${names}`)
+    }
+    if (!entry.tracks.some(({ spec }) => spec.watermark.kind === 'manual')) {
+      throw new ConfigError(
+        'WATERMARK_NOT_MANUAL',
+        `Source ${source} makes its watermarks itself; declare its event time with the strategy manual()`,
+      )
+    }
+    if (!Number.isInteger(watermarkMs) || Math.abs(watermarkMs) > TIMESTAMP_MAX_MS) {
+      throw new ConfigError('TIMESTAMP_INVALID', `The watermark is ${String(watermarkMs)}; it must be whole milliseconds since 1970`)
+    }
+    const isOpen = this.#state === 'running' && !this.#isEnding
+    const isPassed = isOpen
+      ? await Promise.race([entry.intake.supplyWatermark(watermarkMs).then(() => true), this.#closing.promise.then(() => false)])
+      : false
+    if (!isPassed) throw new JobStateError('JOB_CLOSED', 'Cannot advance the watermark: the job has ended or was stopped')
   }
 
   /** A snapshot of all metrics; of a job that is over, or whose workers do not answer any more, the last ones known. */

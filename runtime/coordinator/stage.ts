@@ -10,12 +10,16 @@
 import { type DeadLetter, newValues, preview } from '../batch-builder.ts'
 import type { EventTimeSpec } from '../plan.ts'
 import { type Column, RecordBatch, type RowObject } from '../record-batch.ts'
-import type { Schema } from '../schema.ts'
+import { type Schema, TIMESTAMP_MAX_MS } from '../schema.ts'
 
 /** Rows on their way, with their event times once an `eventTime` operator has set them. */
 export interface Chunk {
   readonly batch: RecordBatch
   readonly times: Float64Array | null
+}
+
+export interface TimedChunk extends Chunk {
+  readonly times: Float64Array
 }
 
 export type Stage = (chunk: Chunk) => void
@@ -28,12 +32,10 @@ export interface StageReport {
 
 export type RowFunction = (row: RowObject) => unknown
 
-/** Largest and smallest event time: those a JavaScript Date can hold. */
-export const TIMESTAMP_MAX_MS = 8.64e15
-
-/** Largest event time that passed an `eventTime` operator, for the split being read. */
+/** Who is told the event times that an `eventTime` operator finds: coordinator/time-track. */
 export interface TimeObserver {
-  observe(maxMs: number): void
+  /** Takes note of the event times of a chunk that has rows, with the least and the largest. @returns the chunk that goes on. */
+  observe(chunk: TimedChunk, leastMs: number, largestMs: number): TimedChunk
 }
 
 export function eventTimeStage(
@@ -45,47 +47,52 @@ export function eventTimeStage(
 ): Stage {
   const column = schema.columns.findIndex(({ name }) => name === spec.column)
   const gather = new Gather(schema)
+  const range: Range = { least: 0, largest: 0 }
   let times = new Float64Array(0)
   let selection = new Uint32Array(0)
   return ({ batch }) => {
     const { rowCount } = batch
+    if (rowCount === 0) return
     if (times.length < rowCount) {
       times = new Float64Array(rowCount)
       selection = new Uint32Array(rowCount)
     }
     const { values, validity } = batch.columns[column]!
-    const maxMs = validity === null ? cleanMax(values, rowCount) : Number.NaN
-    if (!Number.isNaN(maxMs)) {
-      if (rowCount > 0) observer.observe(maxMs)
+    if (validity === null && isClean(values, rowCount, range)) {
       // Whole milliseconds already: the column itself is the event time.
       const own = values instanceof Float64Array ? values : Float64Array.from(values)
-      pass({ batch, times: own }, next)
+      pass(observer.observe({ batch, times: own }, range.least, range.largest), next)
       return
     }
     let kept = 0
-    let max = Number.NEGATIVE_INFINITY
+    let least = Number.POSITIVE_INFINITY
+    let largest = Number.NEGATIVE_INFINITY
     for (let row = 0; row < rowCount; row++) {
       const time = Math.floor(values[row]!)
       if ((validity !== null && validity[row] === 0) || !(Math.abs(time) <= TIMESTAMP_MAX_MS)) {
         report.deadLetter(timestampInvalid(spec, batch, row, validity !== null && validity[row] === 0))
         continue
       }
-      if (time > max) max = time
+      if (time > largest) largest = time
+      if (time < least) least = time
       times[row] = time
       selection[kept++] = row
     }
-    if (kept > 0) observer.observe(max)
-    pass(gather.take({ batch, times }, selection, kept), next)
+    if (kept > 0) pass(observer.observe(gather.take({ batch, times }, selection, kept) as TimedChunk, least, largest), next)
   }
 }
 
+interface Range {
+  least: number
+  largest: number
+}
+
 /**
- * The largest value when all are whole milliseconds within the range, else NaN.
+ * Whether all values (one at least) are whole milliseconds within the range of timestamps. Then also finds the least and the largest.
  *
  * Two chains of additions, not one: a chain costs its latency.
  */
-function cleanMax(values: Column['values'], rowCount: number): number {
-  if (rowCount === 0) return Number.NEGATIVE_INFINITY
+function isClean(values: Column['values'], rowCount: number, range: Range): boolean {
   const first = values[0]!
   let max0 = first
   let max1 = first
@@ -106,10 +113,10 @@ function cleanMax(values: Column['values'], rowCount: number): number {
     fractions1 += b - Math.floor(b)
   }
   const last = values[rowCount - 1]!
-  const max = Math.max(max0, max1, last)
-  const min = Math.min(min0, min1, last)
+  range.largest = Math.max(max0, max1, last)
+  range.least = Math.min(min0, min1, last)
   const fractions = fractions0 + fractions1 + (last - Math.floor(last))
-  return fractions === 0 && max <= TIMESTAMP_MAX_MS && min >= -TIMESTAMP_MAX_MS ? max : Number.NaN
+  return fractions === 0 && range.largest <= TIMESTAMP_MAX_MS && range.least >= -TIMESTAMP_MAX_MS
 }
 
 function timestampInvalid(spec: EventTimeSpec, batch: RecordBatch, row: number, isNull: boolean): DeadLetter {

@@ -58,6 +58,11 @@ export interface SplitReader {
   position(): SplitPosition
   /** Total size and how far the reader is, in any unit, for progress; null when unknown. */
   progress(): { readonly done: number; readonly total: number } | null
+  /**
+   * For the strategy `manual`: the watermark behind the last row that was added, null when the source knows none. A reader ends a read where its
+   * watermark advances. Other strategies do not listen.
+   */
+  watermark?(): number | null
   /** For live sources: resolves when a read may find something. */
   ready?(): Promise<void>
   close(): Promise<void>

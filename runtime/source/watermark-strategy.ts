@@ -1,56 +1,65 @@
 /**
- * From observed event times to watermarks: one generator for each source split, combined to one watermark for the operator.
+ * From observed event times to the watermark of one split: the strategies, of which each split has a generator of its own.
  *
- * Before: coordinator/intake observes every record. After: the exchanges send the combined watermark to every subtask.
- * Watermarks are evaluated only at fixed places of the record sequence (and, on live sources, when nothing more is ready).
+ * Before: coordinator/time-track observes every chunk. After: watermark-combiner makes one watermark of those of all splits.
+ * Here are those that only need the largest event time; record-strategies.ts has those that look at every record, and is loaded for them.
  *
- * Invariant: the combined watermark never goes back.
+ * Invariant: on what a generator answers, but for `timeLag`, only the records of its split have an influence.
  */
 
-import type { WatermarkSpec } from '../plan.ts'
+import type { EventTimeSpec } from '../plan-spec.ts'
+import type { RecordBatch } from '../record-batch.ts'
 
-/** Progress of event time on one split. */
-export interface SplitTime {
-  /** Largest event time seen; −Infinity before the first. */
-  maxMs: number
-  isIdle: boolean
-  isEnded: boolean
+/** Rows of one split, in order, with what was known before them. */
+export interface ObservedRecords {
+  readonly batch: RecordBatch
+  /** Event times, of which the first `batch.rowCount` count. */
+  readonly times: Float64Array
+  /** Records beyond are those of a clock that is wrong: they must not be looked at. */
+  readonly limitMs: number
+  /** Largest event time of the split before these; −Infinity for the first. */
+  readonly maxMs: number
 }
 
-/** The watermark a split's own records allow: with disorder bounded by d, largest time − d − 1. */
-export function splitWatermark(spec: WatermarkSpec, maxMs: number): number {
+/** Plain JSON data. */
+export type GeneratorState = unknown
+
+export interface WatermarkGenerator {
+  /** Looks at every record; absent where the largest event time is enough. */
+  readonly observe?: (records: ObservedRecords) => void
+  /** The watermark that the records so far allow; may be less than before. @param maxMs - Their largest event time, −Infinity before the first. */
+  watermark(maxMs: number, nowMs: number): number
+  /** The delay it expects now, ms; absent where there is no such thing. */
+  readonly expectedDelayMs?: () => number
+  /** What a checkpoint keeps beside the largest event time; null: nothing. */
+  snapshot(): GeneratorState
+}
+
+/** Makes the generator of a split; from a state that one of the same strategy has given, or null. */
+export type MakeGenerator = (state: GeneratorState) => WatermarkGenerator
+
+/** Whether a strategy looks at every record. */
+export function looksAtRecords({ watermark: { kind } }: EventTimeSpec): boolean {
+  return kind === 'punctuated' || kind === 'percentile' || kind === 'predicted' || kind === 'custom'
+}
+
+/** A strategy that needs the largest event time or the clock only. */
+export function plainGenerator({ watermark: spec }: EventTimeSpec): MakeGenerator {
   switch (spec.kind) {
     case 'monotonous':
-      return maxMs - 1
+      return () => newestLess(0)
     case 'boundedOutOfOrderness':
-      return maxMs - spec.delayMs - 1
-    default: {
-      const never: never = spec
-      throw new RangeError(`Unknown watermark strategy ${String(never)}`)
-    }
+      return () => newestLess(spec.delayMs)
+    case 'timeLag':
+      return () => ({ watermark: (_maxMs, nowMs) => Math.floor(nowMs) - spec.delayMs, snapshot: () => null })
+    case 'manual':
+      return () => ({ watermark: () => Number.NEGATIVE_INFINITY, snapshot: () => null })
+    default:
+      throw new RangeError(`The strategy ${spec.kind} looks at every record`)
   }
 }
 
-/**
- * Minimum over the splits that are active. When none is active but some are idle, the largest among the idle ones is passed on
- * and time then stands still; when all have ended, +Infinity.
- */
-export function combinedWatermark(spec: WatermarkSpec, splits: readonly SplitTime[]): number {
-  let least = Number.POSITIVE_INFINITY
-  let largestIdle = Number.NEGATIVE_INFINITY
-  let activeCount = 0
-  let idleCount = 0
-  for (const split of splits) {
-    if (split.isEnded) continue
-    const watermark = splitWatermark(spec, split.maxMs)
-    if (split.isIdle) {
-      idleCount++
-      largestIdle = Math.max(largestIdle, watermark)
-    } else {
-      activeCount++
-      least = Math.min(least, watermark)
-    }
-  }
-  if (activeCount > 0) return least
-  return idleCount > 0 ? largestIdle : Number.POSITIVE_INFINITY
+/** With disorder bounded by d: the largest event time less d less 1. */
+function newestLess(delayMs: number): WatermarkGenerator {
+  return { watermark: (maxMs) => maxMs - delayMs - 1, snapshot: () => null }
 }

@@ -284,7 +284,6 @@ describe('a plan is refused', () => {
     ],
     ['without a watermark', without(TIME, 'watermark'), 'PLAN_FIELD_MISSING', 'operators[1].watermark'],
     ['with a misspelt strategy', watermark({ kind: 'monotonus' }), 'WATERMARK_UNKNOWN', 'operators[1].watermark.kind', 'monotonous'],
-    ['with a strategy of later', watermark({ kind: 'punctuated' }), 'PLAN_UNSUPPORTED', 'operators[1].watermark.kind', 'not supported yet'],
     ['with a negative delay', watermark({ delayMs: -1 }), 'DURATION_INVALID', 'operators[1].watermark.delayMs'],
     [
       'with a delay as text',

@@ -117,6 +117,7 @@ export function scenarioOf(prng: Prng): Scenario {
       delayMs,
       everyRecords,
       idleAfterMs: 30,
+      maxFutureSkewMs: null,
     }
   if (hasDirectSink) plan.operators.push({ uid: 'direct-sink', op: 'sink', name: 'direct', inputs: ['time'] })
   const sinkNames = [

@@ -353,6 +353,52 @@ describe('sketches keep their error', () => {
   })
 })
 
+test('what is counted, sketched or ranked does not depend on the order of values, bit for bit', () => {
+  const prng = new Prng(11)
+  // More than the buckets of a sketch: over 300 decades, both signs.
+  const values = Array.from({ length: 6000 }, () => (prng.next() - 0.5) * 10 ** (prng.int(600) - 300))
+  const aggregates = [
+    ...[0.01, 0.3, 0.5, 0.9, 1].map((a) => of('quantile', NUMBER, { a, b: 0.05 })),
+    of('countDistinctApproximate', NUMBER, { a: 10 }),
+    of('histogram', NUMBER, { bounds: [-1, 0, 1] }),
+    of('topLargest', NUMBER, { a: 50, by: BY }),
+    of('topFrequent', NUMBER, { a: 50 }),
+  ]
+  const rows = values.map((value, i) => ({ value, by: i % 97, place: prng.next() }))
+  const results = (list: typeof rows) =>
+    exact(
+      over(
+        aggregates,
+        list.map(({ value }) => value),
+        list.map(({ by }) => by),
+      ),
+    )
+  expect(results(rows.toSorted((a, b) => a.place - b.place))).toBe(results(rows))
+  expect(results(rows.toSorted((a, b) => a.value - b.value))).toBe(results(rows))
+})
+
+test.each<Build>(['debug', 'shared'])('state that does not fit is a status, and no trap (%s)', (build) => {
+  for (const [fn, column, rest] of [
+    ['collect', TEXT, { a: Number.POSITIVE_INFINITY, b: 1 }],
+    ['countDistinct', NUMBER, {}],
+    ['topFrequent', TEXT, { a: 10 }],
+    ['records', NUMBER, {}],
+  ] as const) {
+    const plan = planOf('global', [of(fn, column, rest)], { keys: [], pagesMax: 40, batchRowsMax: 500 })
+    const kernel = new Kernel(fn === 'records' ? { ...plan, panes: { ...plan.panes!, flags: L.FLAG_KEEP_RECORDS } } : plan, build)
+    const fill = () => {
+      for (let i = 0; i < 200; i++) {
+        kernel.feed(
+          Array.from({ length: 500 }, (_, j) => ({ ms: i, values: [null, i * 500 + j, 1, `${'long '.repeat(20)}${i * 500 + j}`, 1] })),
+        )
+        kernel.settle()
+      }
+    }
+    expect(fill).toThrow(`kernel status ${L.STATUS_STATE_LIMIT}`)
+    expect(kernel.exports.step(1)).toBe(L.STATUS_STATE_LIMIT)
+  }
+})
+
 test('lists longer than a slot travel in several', () => {
   const values = Array.from({ length: 3000 }, (_, i) => `value number ${i}`)
   const [collected, concatenated] = over(

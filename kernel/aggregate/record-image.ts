@@ -62,12 +62,6 @@ export function storeRecord(to: usize, row: i32): bool {
   return true;
 }
 
-/** Another image of the same record. */
-export function copyRecord(to: usize, image: usize): void {
-  memory.copy(to, image, recordBytes);
-  for (let c = 0; c < columnCount; c++) if (isText(c) && isThere(to, c)) holdString(load<u32>(to + IMAGE_COLUMNS + c * 8));
-}
-
 /** Gives up the strings of an image. */
 export function releaseRecord(image: usize): void {
   for (let c = 0; c < columnCount; c++) if (isText(c) && isThere(image, c)) disuseString(load<u32>(image + IMAGE_COLUMNS + c * 8));

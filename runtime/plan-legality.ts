@@ -92,6 +92,7 @@ const isGlobal = ({ window }: WindowSpec) => window.kind === 'global'
 const isState = ({ window }: WindowSpec) => window.kind === 'stateWindow'
 const hasMaxLength = ({ window }: WindowSpec) => 'maxLengthMs' in window && window.maxLengthMs !== undefined
 const firesOnce = (spec: WindowSpec) => isCount(spec) || isState(spec) || hasMaxLength(spec)
+const NEIGHBOURS: readonly WindowKind[] = ['around', 'slidingByRecord']
 const isOneOf = ({ window }: WindowSpec, kinds: readonly WindowKind[]) => kinds.includes(window.kind)
 const isPlainTrigger = ({ trigger }: WindowSpec) =>
   trigger.kind === 'onWatermark' && trigger.early === undefined && trigger.late === undefined && trigger.purge === undefined
@@ -293,7 +294,30 @@ const contents = (): readonly Combination[] => [
     wanted: 'none, since global windows do not expire before the stream ends',
     remedy: 'fire at the end of the stream by onEnd',
   },
-
+  {
+    name: 'neighbours-purge',
+    at: 'accumulation',
+    when: (spec) => isOneOf(spec, NEIGHBOURS) && (spec.accumulation === 'discarding' || purges(spec)),
+    found: 'contents that are emptied',
+    wanted: 'accumulating or retracting',
+    remedy: 'such windows share their records: one cannot give them up for itself',
+  },
+  {
+    name: 'neighbours-on-record',
+    at: 'trigger',
+    when: (spec) => isOneOf(spec, NEIGHBOURS) && (has(spec, 'onRecord') || has(spec, 'custom')),
+    found: 'a condition on single records',
+    wanted: 'a trigger on time or count',
+    remedy: 'such a window begins with records that came before it: filter the results instead',
+  },
+  {
+    name: 'processing-time-evictor',
+    at: 'evictor',
+    when: (spec) => isProcessing(spec) && spec.evictor?.kind === 'time',
+    found: 'an evictor by event time in processing time',
+    wanted: 'a count or delta evictor',
+    remedy: 'for the last seconds by the clock use a sliding window',
+  },
   {
     name: 'evictor-window',
     at: 'evictor',

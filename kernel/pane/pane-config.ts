@@ -83,7 +83,7 @@ export function readPaneConfig(): bool {
   triggerCount = i32At(CONFIG_TRIGGER_COUNT);
   isMerging = windowKind == WINDOW_SESSION;
   keepsKeyRecords = windowKind == WINDOW_AROUND || windowKind == WINDOW_BY_RECORD;
-  const isCut = windowKind == WINDOW_SESSION && lengthMaxMs != Infinity;
+  const isCut = windowKind == WINDOW_SESSION && lengthMaxMs != Infinity && !isProcessingTime;
   keepsRecords = !keepsKeyRecords && ((flags & FLAG_KEEP_RECORDS) != 0 || evictor != EVICT_NONE || isCut);
   accumulatesAtFiring = keepsKeyRecords || evictor != EVICT_NONE || isCut;
   if (!isWord(domain, TIME_PROCESSING) || !isWord(accumulation, MODE_RETRACTING) || !isWord(closing, CLOSING_ALWAYS)) return false;

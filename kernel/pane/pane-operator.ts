@@ -24,7 +24,7 @@ import { flushPairs } from "./pair-buffer";
 import { isProcessingTime, keepsKeyRecords, moreColumn, windowKind } from "./pane-config";
 import { advanceProcessing, advanceWatermark, isOver, processingMs, setClockMoved, watermarkMs } from "./pane-time";
 import { drainPanes, mustDrain } from "./pending-panes";
-import { nextDueEntry } from "./timer-queue";
+import { dueMs, nextDueEntry } from "./timer-queue";
 import { assignRecord, horizonMs, isAccepted, isAssigned, trimRecords } from "./window-assigner";
 import { armForEnd, runTimer } from "./window-contents";
 import { ENTRY_AFTER, firstEntry, keyRecords } from "./window-entry";
@@ -124,7 +124,7 @@ function runTimers(domain: i32, nowMs: f64): i32 {
     if (mustDrain() && !drainPanes()) return STATUS_OUTPUT_FULL;
     const entry = nextDueEntry(domain, nowMs);
     if (entry == 0) return STATUS_OK;
-    if (!runTimer(entry)) return STATUS_STATE_LIMIT;
+    if (!runTimer(domain, entry, dueMs)) return STATUS_STATE_LIMIT;
   }
 }
 

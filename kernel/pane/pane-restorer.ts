@@ -13,6 +13,7 @@ import {
 } from "../layout";
 import { restorePaneRow } from "../aggregate/pane-row";
 import { recordBytes, restoreRecord } from "../aggregate/record-image";
+import { isOutOfMemory } from "../aggregate/value-cell";
 import { allocate, release } from "../state/arena";
 import { CAPACITY_MAX, CAPACITY_MIN, KEY_GROUPS_MAX } from "../state/key-table";
 import { beginKeys, hasGroup, numberKeys, releaseKeys, restoreKeys, rowOfKey, wantCapacity } from "../state/keys-restorer";
@@ -171,7 +172,7 @@ function restoreList(list: usize, count: u64, from: usize, end: usize, isSorted:
   for (let i = 0; i < <i32>count; i++) {
     const image = recordAt(list, i);
     from = restoreRecord(from, end, image);
-    if (from == 0) return invalid();
+    if (from == 0) return isOutOfMemory ? exhausted() : invalid();
     store<i32>(list + LIST_COUNT, i + 1);
     if (isSorted && i > 0 && load<f64>(image) < load<f64>(image - recordBytes)) return invalid();
   }
@@ -212,7 +213,7 @@ function restoreWindow(key: i32, at: usize, end: usize): usize {
   at = restoreList(entry + ENTRY_RECORDS, records, at + 8, end, false);
   if (at == 0) return 0;
   at = restorePaneRow(at, end, rowOf(entry));
-  if (at == 0) return invalid();
+  if (at == 0) return isOutOfMemory ? exhausted() : invalid();
   if (lastBytes > 0) {
     const padded = <usize>((lastBytes + 7) & ~7);
     if (end - at < padded) return invalid();

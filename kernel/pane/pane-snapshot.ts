@@ -13,12 +13,13 @@
  * Invariant: equal states give equal bytes.
  */
 import {
-  CONFIG_BYTES, CONFIG_PANES, CONFIG_PARAMETER_BYTES, CONFIG_PARAMETERS, SECTION_HEADER_BYTES, SECTION_OPERATOR, SECTION_WINDOWS,
+  CONFIG_BYTES, CONFIG_NUMBERS, CONFIG_PARAMETER_BYTES, CONFIG_PARAMETERS, SECTION_HEADER_BYTES, SECTION_OPERATOR, SECTION_WINDOWS,
 } from "../layout";
 import {
   aggregateCount, aggregateFunction, aggregateValue, columnCount, columnKind, configBlock, keyColumn, keyCount, latenessMs, offsetMs, sizeMs,
   slideMs, valueColumn, valueCount, valueParts,
 } from "../config";
+import { valueSecond } from "../aggregate/aggregate-config";
 import { paneRowSnapshotBytes, snapshotPaneRow } from "../aggregate/pane-row";
 import { recordSnapshotBytes, snapshotRecord } from "../aggregate/record-image";
 import { keyCapacity, keyRows } from "../state/key-table";
@@ -40,8 +41,8 @@ export const WINDOW_FIELDS = 80; // bytes of an entry of a window before the tri
 export const KEY_FIELDS = 24;
 
 export function factBytes(): i32 {
-  const words = keyCount + 2 * valueCount + 2 * aggregateCount + columnCount;
-  return 32 + (CONFIG_BYTES - CONFIG_PANES) + aggregateCount * CONFIG_PARAMETER_BYTES + ((words * 4 + 7) & ~7);
+  const words = keyCount + 3 * valueCount + 2 * aggregateCount + columnCount;
+  return 32 + (CONFIG_BYTES - CONFIG_NUMBERS) + aggregateCount * CONFIG_PARAMETER_BYTES + ((words * 4 + 7) & ~7);
 }
 
 /** What of the config the state depends on; restoring under other facts is refused. */
@@ -51,15 +52,16 @@ export function writeFacts(to: usize): void {
   store<f64>(to, slideMs, 8);
   store<f64>(to, offsetMs, 16);
   store<f64>(to, latenessMs, 24);
-  memory.copy(to + 32, configBlock() + CONFIG_PANES, CONFIG_BYTES - CONFIG_PANES);
-  let at = to + 32 + (CONFIG_BYTES - CONFIG_PANES);
+  memory.copy(to + 32, configBlock() + CONFIG_NUMBERS, CONFIG_BYTES - CONFIG_NUMBERS);
+  let at = to + 32 + (CONFIG_BYTES - CONFIG_NUMBERS);
   memory.copy(at, configBlock() + CONFIG_PARAMETERS, aggregateCount * CONFIG_PARAMETER_BYTES);
   at += aggregateCount * CONFIG_PARAMETER_BYTES;
   for (let k = 0; k < keyCount; k++, at += 4) store<i32>(at, columnKind(keyColumn(k)));
   for (let c = 0; c < columnCount; c++, at += 4) store<i32>(at, columnKind(c));
-  for (let v = 0; v < valueCount; v++, at += 8) {
+  for (let v = 0; v < valueCount; v++, at += 12) {
     store<i32>(at, valueColumn(v));
     store<i32>(at, valueParts(v), 4);
+    store<i32>(at, valueSecond(v), 8);
   }
   for (let a = 0; a < aggregateCount; a++, at += 8) {
     store<i32>(at, aggregateFunction(a));

@@ -34,15 +34,13 @@ export function reserveList(list: usize, count: i32): bool {
   return true;
 }
 
-/** Puts a record of the batch, with this time, at a place of the list; false when memory is exhausted. */
-export function insertRecord(list: usize, index: i32, row: i32, timeMs: f64): bool {
+/** Puts a record of the batch at a place of the list; false when memory is exhausted. */
+export function insertRecord(list: usize, index: i32, row: i32): bool {
   const count = listCount(list);
   if (!reserveList(list, count + 1)) return false;
   const at = recordAt(list, index);
   if (index < count) memory.copy(at + recordBytes, at, <usize>(count - index) * recordBytes);
   if (!storeRecord(at, row)) return false;
-  // In processing time a record's time is that of the clock.
-  store<f64>(at, timeMs);
   store<i32>(list + LIST_COUNT, count + 1);
   return true;
 }

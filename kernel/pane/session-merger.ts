@@ -14,7 +14,7 @@ import { imageNumber, recordBytes } from "../aggregate/record-image";
 import { forgetPanes } from "./firing";
 import { tellMerge } from "./operation-log";
 import { flushPairs } from "./pair-buffer";
-import { gapColumn, lengthMaxMs } from "./pane-config";
+import { gapColumn, isProcessingTime, lengthMaxMs } from "./pane-config";
 import { isEndReached } from "./pane-time";
 import { closeHole, copyImage, listCount, moveRecords, recordAt } from "./record-list";
 import { mergeTriggers, reviveEnd } from "./trigger";
@@ -111,6 +111,11 @@ export function isTooLong(entry: usize): bool {
 export function cutSession(entry: usize): bool {
   const start = load<f64>(entry + ENTRY_START);
   const cut = start + lengthMaxMs;
+  // By the clock, no record behind the cut can have come before it.
+  if (isProcessingTime) {
+    setBounds(entry, start, cut);
+    return true;
+  }
   const list = entry + ENTRY_RECORDS;
   const count = listCount(list);
   store<i32>(entry + ENTRY_FLAGS, load<i32>(entry + ENTRY_FLAGS) | IS_CUT);
@@ -135,6 +140,8 @@ export function cutSession(entry: usize): bool {
     const session = takeSession(load<i32>(entry + ENTRY_KEY));
     if (session == 0 || !copyImage(session + ENTRY_RECORDS, image)) return false;
     countRecord(session, time);
+    // Its end may be behind the watermark already, but it has not had its pane.
+    store<i32>(session + ENTRY_FLAGS, load<i32>(session + ENTRY_FLAGS) & ~END_PASSED);
     if (!armEntry(session)) return false;
   }
   closeHole(list, kept, count - kept);

@@ -286,14 +286,14 @@ function nextMoment(moment: f64, interval: f64, now: f64): f64 {
   return moment + (floorDivide(Math.floor(now) - moment, interval) + 1) * interval;
 }
 
-/** The earliest moment of processing time beyond now that a node waits for; NaN: none. */
-export function nextClockMoment(entry: usize): f64 {
-  return waitsForClock ? earliest(entry, true, processingMs) : NaN;
+/** The earliest moment of processing time beyond `ms` that a node waits for; NaN: none. */
+export function nextClockMoment(entry: usize, ms: f64): f64 {
+  return waitsForClock ? earliest(entry, true, ms) : NaN;
 }
 
-/** The earliest event time beyond the watermark that a node waits for; NaN: none. */
-export function nextWatermarkMoment(entry: usize): f64 {
-  return waitsForWatermark ? earliest(entry, false, watermarkMs) : NaN;
+/** The earliest event time beyond `ms` that a node waits for; NaN: none. */
+export function nextWatermarkMoment(entry: usize, ms: f64): f64 {
+  return waitsForWatermark ? earliest(entry, false, ms) : NaN;
 }
 
 function earliest(entry: usize, ofClock: bool, nowMs: f64): f64 {

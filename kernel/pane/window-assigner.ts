@@ -131,7 +131,7 @@ function assignNeighbours(key: i32, row: i32, timeMs: f64): bool {
   const after = isAround ? slideMs : 0;
   if (timeMs + horizonMs + latenessMs <= watermarkMs) return true;
   const at = lowerIndex(list, timeMs + 1);
-  if (!insertRecord(list, at, row, timeMs)) return false;
+  if (!insertRecord(list, at, row)) return false;
   // Two ascending sequences of windows the record lies in: those of records u, and those that begin behind a record u. All of one length.
   let own = lowerIndex(list, timeMs - after);
   let behind = isAround ? listCount(list) : lowerIndex(list, timeMs - sizeMs - 1);
@@ -140,7 +140,7 @@ function assignNeighbours(key: i32, row: i32, timeMs: f64): bool {
     const behindStart = behind < listCount(list) && timeAt(list, behind) < timeMs ? timeAt(list, behind) + 1 : Infinity;
     const start = min(ownStart, behindStart);
     if (start > timeMs) break;
-    if (!giveRange(key, list, start, start + sizeMs + after + 1, row, timeMs)) return false;
+    if (!giveRange(key, list, at, start, start + sizeMs + after + 1, row, timeMs)) return false;
     while (own < listCount(list) && timeAt(list, own) - sizeMs <= start) own++;
     while (behind < listCount(list) && timeAt(list, behind) + 1 <= start) behind++;
   }
@@ -149,14 +149,14 @@ function assignNeighbours(key: i32, row: i32, timeMs: f64): bool {
   return isAround || !isAccepted || beginBehind(key, list, row, timeMs);
 }
 
-function giveRange(key: i32, list: usize, start: f64, end: f64, row: i32, timeMs: f64): bool {
+function giveRange(key: i32, list: usize, at: i32, start: f64, end: f64, row: i32, timeMs: f64): bool {
   if (isLateFor(end)) return true;
   isAccepted = true;
   let entry = findEntry(key, start, end, lastEntry(key));
   if (entry == 0) {
     entry = beginWindow(key, start, end, place);
     // The record itself is among them, and is added below.
-    if (entry == 0 || !seedWindow(entry, list, lowerIndex(list, start), lowerIndex(list, end), row, 1)) return false;
+    if (entry == 0 || !seedWindow(entry, list, lowerIndex(list, start), lowerIndex(list, end), row, at)) return false;
   }
   return addToWindow(entry, row, timeMs);
 }
@@ -169,7 +169,7 @@ function beginBehind(key: i32, list: usize, row: i32, timeMs: f64): bool {
   const to = lowerIndex(list, end);
   if (from == to || isLateFor(end) || findEntry(key, start, end, lastEntry(key)) != 0) return true;
   const entry = beginWindow(key, start, end, place);
-  return entry != 0 && seedWindow(entry, list, from, to, row, 0);
+  return entry != 0 && seedWindow(entry, list, from, to, row, -1);
 }
 
 /** Drops records that no window can need any more, once they are half of the list. */

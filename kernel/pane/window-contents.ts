@@ -13,7 +13,7 @@ import { addPair, flushPairs } from "./pair-buffer";
 import {
   accumulatesAtFiring, closing, emitsEmptyPanes, firesPartial, isProcessingTime, keepsRecords, lengthMaxMs, windowKind,
 } from "./pane-config";
-import { expiryOf, isEndReached, isExpired } from "./pane-time";
+import { expiryOf, isEndReached, isExpired, isOver, processingMs, watermarkMs } from "./pane-time";
 import { cutSession, isTooLong } from "./session-merger";
 import { insertRecord, listCount, timeAt } from "./record-list";
 import { arm } from "./timer-queue";
@@ -50,7 +50,7 @@ export function addToWindow(entry: usize, row: i32, timeMs: f64): bool {
     return armEntry(entry);
   }
   if (!accumulatesAtFiring && !addPair(row, rowOf(entry))) return false;
-  if (keepsRecords && !insertRecord(entry + ENTRY_RECORDS, listCount(entry + ENTRY_RECORDS), row, timeMs)) return false;
+  if (keepsRecords && !insertRecord(entry + ENTRY_RECORDS, listCount(entry + ENTRY_RECORDS), row)) return false;
   if (!tellRecord(entry, row, timeMs)) return false;
   store<f64>(entry + ENTRY_FRESH, load<f64>(entry + ENTRY_FRESH) + 1);
   store<f64>(entry + ENTRY_COUNT, load<f64>(entry + ENTRY_COUNT) + 1);
@@ -66,15 +66,15 @@ export function addToWindow(entry: usize, row: i32, timeMs: f64): bool {
 }
 
 /**
- * A window begins with records that came before it: [from, to) of a list. Its trigger sees each of them but `more` that are still to be
- * added; false when memory is exhausted.
+ * A window begins with records that came before it: [from, to) of a list. Its trigger sees each of them but the one at `next`, which is
+ * still to be added (−1: none is); false when memory is exhausted.
  */
-export function seedWindow(entry: usize, list: usize, from: i32, to: i32, row: i32, more: i32): bool {
-  const count = to - from - more;
+export function seedWindow(entry: usize, list: usize, from: i32, to: i32, row: i32, next: i32): bool {
+  const count = to - from - i32(next >= 0);
   store<f64>(entry + ENTRY_FRESH, count);
   store<f64>(entry + ENTRY_COUNT, count);
-  if (!isPlain) for (let i = 0; i < count; i++) observeRecord(entry, row, timeAt(list, from + i));
-  if (more > 0) return true;
+  if (!isPlain) for (let i = from; i < to; i++) if (i != next) observeRecord(entry, row, timeAt(list, i));
+  if (next >= 0) return true;
   const mayFire = !isPlain || isEndReached(load<f64>(entry + ENTRY_END));
   return (!mayFire || fireWindow(entry, false)) && armEntry(entry);
 }
@@ -101,13 +101,13 @@ let hasEmitted = false;
 /** Arms the window's timers anew; false when memory is exhausted. */
 export function armEntry(entry: usize): bool {
   const moment = nextMomentOf(entry);
-  const event = nextWatermarkMoment(entry);
+  const event = nextWatermarkMoment(entry, watermarkMs);
   // What waits for the end of the stream is looked up there: it needs no timer.
   if (isProcessingTime) {
     if (moment != Infinity && !arm(TIME_PROCESSING, entry, moment)) return false;
   } else if (moment != Infinity && !arm(TIME_EVENT, entry, moment)) return false;
   if (event == event && !arm(TIME_EVENT, entry, event)) return false;
-  const clock = nextClockMoment(entry);
+  const clock = nextClockMoment(entry, processingMs);
   if (clock == clock && !arm(TIME_PROCESSING, entry, clock)) return false;
   return true;
 }
@@ -128,8 +128,11 @@ function nextMomentOf(entry: usize): f64 {
   return end - 1;
 }
 
-/** Something is due for the window, by either clock or because the stream is over; false when memory is exhausted. */
-export function runTimer(entry: usize): bool {
+/** A timer of the window has come up, by either clock or because the stream is over; false when memory is exhausted. */
+export function runTimer(domain: i32, entry: usize, atMs: f64): bool {
+  // A window that has grown since has its turn when it is due, after those that are due before it.
+  const due = dueAfter(domain, entry, atMs);
+  if (due > atMs) return arm(domain, entry, due);
   hasEmitted = false;
   if (windowKind == WINDOW_COUNT) {
     return (!firesPartial || emitPane(entry, false)) && dropWindow(entry);
@@ -146,6 +149,16 @@ export function runTimer(entry: usize): bool {
   }
   if (isAtEnd) store<i32>(entry + ENTRY_FLAGS, load<i32>(entry + ENTRY_FLAGS) | END_PASSED);
   return armEntry(entry);
+}
+
+// The earliest moment from `ms` on at which something is due in a time domain; NaN: nothing.
+function dueAfter(domain: i32, entry: usize, ms: f64): f64 {
+  const isOwn = (domain == TIME_PROCESSING) == isProcessingTime;
+  // By the end of the stream windows of the clock have their turn in the other domain.
+  if (!isOwn && isOver()) return NaN;
+  const moment = isOwn ? nextMomentOf(entry) : NaN;
+  const ofTrigger = domain == TIME_PROCESSING ? nextClockMoment(entry, ms - 1) : nextWatermarkMoment(entry, ms - 1);
+  return moment <= ofTrigger || ofTrigger != ofTrigger ? moment : ofTrigger;
 }
 
 function isDueToCut(entry: usize): bool {

@@ -37,9 +37,10 @@ export function planPanes(spec: WindowSpec, schema: Schema, keyColumns: readonly
   }
   const sourceOf = (name: string): number => schema.columns.findIndex((column) => column.name === name)
   const typeOf = (source: number): ColumnType => schema.columns[source]!.type
-  const windowRoles = planRoles(spec, compute, sourceOf)
   const trigger = TriggerNodes.of(spec, (of) => compute({ name: '~when', type: 'bool', kind: 'condition', of, functionName: 'trigger' }))
   const aggregates = planAggregates(spec, schema, { sourceOf, typeOf, compute })
+  // Assigned windows come last: their columns are made when all others are there.
+  const windowRoles = planRoles(spec, compute, sourceOf)
   const needsRecords = aggregates.plans.some(({ fn }) => fn === L.FN_RECORDS)
   const kernel = usesSliceKernel(spec) ? 'slices' : 'panes'
   return {

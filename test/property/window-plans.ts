@@ -72,10 +72,12 @@ export function randomWindowCase(prng: Prng, options: CaseOptions = {}): WindowC
   const isProcessing = options.isJob !== true && canProcess(kind) && prng.next() < 0.2
   const hasClock = options.isJob !== true
   const is = (probability: number) => prng.next() < probability
-  const mode: Mode = isPlain(kind) ? 'accumulating' : prng.pick(MODES)
-  const rules = { unitMs, hasClock, isProcessing, isGlobal: kind === 'global', canPurge: mode !== 'retracting' }
+  const isShared = kind === 'around' || kind === 'slidingByRecord'
+  const mode: Mode = isPlain(kind) ? 'accumulating' : prng.pick(isShared ? MODES.filter((other) => other !== 'discarding') : MODES)
+  const isGlobal = kind === 'global'
+  const rules = { unitMs, hasClock, isProcessing, isGlobal, canPurge: mode !== 'retracting' && !isShared, canAskRecords: !isShared }
   const trigger = isPlain(kind) ? undefined : randomTrigger(prng, rules)
-  const evictor = canEvict(kind) && is(0.15) ? randomEvictor(prng, unitMs) : undefined
+  const evictor = canEvict(kind) && is(0.15) ? randomEvictor(prng, unitMs, isProcessing) : undefined
   const closing = canClose(kind) && is(0.4) ? prng.pick(['ifNonEmpty', 'always'] as const) : undefined
   const allowedLatenessMs = isProcessing || isPlain(kind) || kind === 'global' || is(0.4) ? 0 : prng.int(prng.pick([2, 6, 30])) * unitMs
   const plan: PanePlan = {
@@ -235,6 +237,8 @@ interface TriggerRules {
   readonly isProcessing: boolean
   readonly isGlobal: boolean
   readonly canPurge: boolean
+  /** Whether the trigger may look at single records. */
+  readonly canAskRecords: boolean
 }
 
 function randomTrigger(prng: Prng, rules: TriggerRules): Trigger | undefined {
@@ -256,11 +260,12 @@ function randomWatermark(prng: Prng, rules: TriggerRules): Trigger {
 }
 
 function randomLeaf(prng: Prng, rules: TriggerRules, without: readonly string[] = []): Trigger {
-  const { unitMs, hasClock, isProcessing, isGlobal, canPurge } = rules
+  const { unitMs, hasClock, isProcessing, isGlobal, canPurge, canAskRecords } = rules
   const isThere = (kind: (typeof LEAF_KINDS)[number]) => {
     if (without.includes(kind)) return false
     if (kind === 'onProcessingTime' || kind === 'afterProcessingTime') return hasClock
     if (kind === 'onEnd') return isGlobal
+    if (kind === 'onRecord') return canAskRecords
     return kind !== 'onEventTime' || !isProcessing
   }
   const purge = canPurge && prng.next() < 0.2 ? { purge: true as const } : {}
@@ -326,11 +331,12 @@ function randomCondition(prng: Prng): Tree {
   return prng.pick<Tree>([column('go'), call('gt', column('v'), prng.int(8) - 2), call('isNull', column('w'))])
 }
 
-function randomEvictor(prng: Prng, unitMs: number): Evictor {
+function randomEvictor(prng: Prng, unitMs: number, isProcessing: boolean): Evictor {
   const after = prng.next() < 0.5 ? { after: true as const } : {}
+  const time: Evictor = { kind: 'time', durationMs: (1 + prng.int(8)) * unitMs, ...after }
   return prng.pick<Evictor>([
     { kind: 'count', n: 1 + prng.int(5), ...after },
-    { kind: 'time', durationMs: (1 + prng.int(8)) * unitMs, ...after },
+    ...(isProcessing ? [] : [time]),
     { kind: 'delta', column: 'v', threshold: 1 + prng.int(6), ...after },
   ])
 }

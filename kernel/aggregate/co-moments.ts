@@ -74,6 +74,9 @@ export function secondResult(fn: i32, block: usize): f64 {
   hasResult = n > (fn == FN_SUM_OF_PRODUCTS || isPopulation ? 0 : 1);
   if (!hasResult) return 0;
   if (fn == FN_SUM_OF_PRODUCTS) return load<f64>(block + SUM);
+  // ∞ − ∞, whatever the order in which the values came.
+  const isFinite = load<f64>(block + MEAN_X) - load<f64>(block + MEAN_X) == 0 && load<f64>(block + MEAN_Y) - load<f64>(block + MEAN_Y) == 0;
+  if (!isFinite) return NaN;
   const c = load<f64>(block + C_XY);
   if (fn != FN_CORRELATION) return c / (isPopulation ? n : n - 1);
   const m2X = load<f64>(block + M2_X);

@@ -233,6 +233,8 @@ function fire(entry: usize, n: i32): i32 {
     case TRIGGER_ANY:
     case TRIGGER_ALL: {
       const bits = fireReady(entry, n);
+      // Those that did not fire start anew, should a merge revive this.
+      clearStates(entry, n);
       setFinished(entry, n, true);
       return bits;
     }

@@ -99,6 +99,9 @@ export class ResultCells implements CellReader {
     const places = cells.slice()
     const at = (row: number) => bytes.subarray(places[row * 2]!, places[row * 2]! + places[row * 2 + 1]!)
     const values = Uint32Array.from({ length: rowCount }, (_, row) => row)
+    // Of no values nothing can be joined: a list of one empty text has bytes too.
+    const isThere = (row: number) => (validity === null || validity[row] !== 0) && places[row * 2 + 1]! > 0
+    if (form.kind === 'joined') validity = Uint8Array.from({ length: rowCount }, (_, row) => (isThere(row) ? 1 : 0))
     return { name, type, values, validity, dictionary: this.#dictionary(type, form, at) }
   }
 

@@ -270,13 +270,15 @@ describe('a window', () => {
       late: { kind: 'sideOutput', name: 'late' },
     })
     expectPlain(job)
-    const processing = windowed().processingTime().discarding().closing().evict(m.timeEvictor('5s')).aggregate({ n: count() }).sink('out')
+    const processing = windowed().processingTime().discarding().closing().evict(m.countEvictor(5)).aggregate({ n: count() }).sink('out')
     expect(windowIn(processing)).toMatchObject({
       time: 'processing',
       accumulation: 'discarding',
       closing: 'ifNonEmpty',
-      evictor: { kind: 'time', durationMs: 5_000 },
+      evictor: { kind: 'count', n: 5 },
     })
+    const recent = windowed().evict(m.timeEvictor('5s')).aggregate({ n: count() }).sink('out')
+    expect(windowIn(recent)).toMatchObject({ evictor: { kind: 'time', durationMs: 5_000 } })
     const last = windowed().discarding().accumulating().evict(m.countEvictor(3)).aggregate({ n: count() }).sink('out')
     expect(windowIn(last)).toMatchObject({ accumulation: 'accumulating', evictor: { kind: 'count', n: 3 } })
   })

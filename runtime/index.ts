@@ -23,7 +23,7 @@ export type { BatchBuilder, ColumnBuffer, DeadLetter } from './batch-builder.ts'
 export type { CheckpointGeneration, CheckpointReader, CheckpointSession, CheckpointStore } from './checkpoint/checkpoint-store.ts'
 export { type Clock, systemClock } from './clock.ts'
 export type { CheckpointStatistics } from './coordinator/checkpoint-coordinator.ts'
-export type { EventTimeStatus, JobStatus, SourceStatus, WindowStatus } from './coordinator/job-status.ts'
+export type { EventTimeStatus, JobStatus, OperatorStatus, SourceStatus, WindowStatus } from './coordinator/job-status.ts'
 export type { Duration } from './duration.ts'
 export * from './evictor.ts'
 export { CheckpointError, ConfigError, ConnectorError, JobStateError, KernelError, MillraceError, RecordError } from './errors.ts'
@@ -78,6 +78,7 @@ export {
   type Trigger,
 } from './trigger.ts'
 export { type CheckpointOptions, type Run, type StartOptions, start } from './start.ts'
+export type { DeduplicateOptions, FindingKind, FindingRow, SortOptions, TrackSequenceOptions } from './stages.ts'
 export {
   boundedOutOfOrderness,
   type CustomWatermarks,

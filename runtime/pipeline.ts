@@ -8,12 +8,14 @@
  * Invariant: a stage is immutable; the declaration only grows.
  */
 
+import { type Duration, durationMs } from './duration.ts'
 import type { AllowedRefs, Condition, Expression } from './expression/expression.ts'
 import type { RowTypes } from './pipeline-job.ts'
 import { type MapColumns, type MappedRow, type MappedTypes, Stage, type StepOptions } from './pipeline-stage.ts'
 import { Declaration } from './plan-declaration.ts'
 import { broughtBy } from './plan-rules.ts'
-import type { ColumnTypes, InputRowOfTypes, RowOfTypes, Schema } from './schema.ts'
+import type { ColumnTypes, Flat, InputRowOfTypes, RowOfTypes, Schema } from './schema.ts'
+import type { DeduplicateOptions, FindingRow, SortOptions, TrackSequenceOptions } from './stages.ts'
 import type { WatermarkDeclaration } from './watermark.ts'
 import type { WindowDeclaration } from './window.ts'
 import { Windowed } from './windowed.ts'
@@ -64,6 +66,41 @@ export class Stream<C extends ColumnTypes, R, S extends RowTypes, K extends RowT
     return new Stream(this.declaration, this.addMap(columns, second, third))
   }
 
+  /** Holds rows back until the watermark has passed them, and lets them go in order of event time; of equal times in order of arrival. */
+  sortByEventTime({ uid, ...options }: SortOptions & StepOptions = {}): Stream<C, R, S, K> {
+    const spec = { op: 'sortByEventTime', inputs: [this.uid], ...options }
+    return new Stream(this.declaration, this.declaration.add(spec, { uid, derived: 'sort' }))
+  }
+
+  /** Lets the first record of an id pass and drops those that follow within `within` of its event time. */
+  deduplicate<const N extends keyof C & string>(options: DeduplicateOptions<N> & StepOptions): Stream<C, R, S, K> {
+    const { uid, by, within, ...rest } = options
+    const withinMs = durationMs(within, { of: 'within of deduplicate', positive: true })
+    const spec = { op: 'deduplicate', inputs: [this.uid], by: listOf(by), withinMs, ...rest }
+    return new Stream(this.declaration, this.declaration.add(spec, { uid, derived: 'deduplicate' }))
+  }
+
+  /**
+   * Watches the sequence numbers of every source for gaps, duplicates, reorders, restarts and silence. Rows pass unchanged; what is
+   * found is counted, and goes to a sink of its own if `findingsTo` names one.
+   */
+  trackSequence<const N extends keyof C & string, const F extends string = never>(
+    options: TrackSequenceOptions<N, NumericNames<C>, F> & StepOptions,
+  ): Stream<C, R, S, [F] extends [never] ? K : Flat<K & { readonly [P in F]: FindingRow<Pick<C, N>> }>> {
+    const { uid, source, silentAfter, forgetAfter, ...rest } = options
+    const optional = (duration: Duration | undefined, of: string) =>
+      duration === undefined ? undefined : durationMs(duration, { of: `${of} of trackSequence`, positive: true })
+    const spec = {
+      op: 'trackSequence',
+      inputs: [this.uid],
+      source: listOf(source),
+      silentAfterMs: optional(silentAfter, 'silentAfter'),
+      forgetAfterMs: optional(forgetAfter, 'forgetAfter'),
+      ...rest,
+    }
+    return new Stream(this.declaration, this.declaration.add(spec, { uid, derived: 'sequence' }))
+  }
+
   /** Windows from here on are kept for every combination of values of these columns. */
   keyBy<const N extends keyof C & string>(...columns: readonly [N, ...N[]] | readonly [N, ...N[], StepOptions]): Keyed<C, R, N, S, K> {
     const last = columns.at(-1)
@@ -111,4 +148,11 @@ export class Keyed<C extends ColumnTypes, R, Keys extends string, S extends RowT
   }
 }
 
+function listOf(columns: string | readonly string[]): readonly string[] {
+  return typeof columns === 'string' ? [columns] : columns
+}
+
 export type TimestampNames<C extends ColumnTypes> = { [N in keyof C & string]: C[N] extends 'timestamp' ? N : never }[keyof C & string]
+export type NumericNames<C extends ColumnTypes> = {
+  [N in keyof C & string]: C[N] extends 'f64' | 'i32' | 'timestamp' ? N : never
+}[keyof C & string]

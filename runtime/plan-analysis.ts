@@ -11,6 +11,7 @@ import { planError } from './plan-problem.ts'
 import type { DerivedRows } from './plan-rows.ts'
 import type { WindowRules } from './plan-rules.ts'
 import type { LatePolicy, OperatorSpec, Plan, SourceSpec } from './plan-spec.ts'
+import { findingsSchema } from './plan-stages.ts'
 import { inputUnknown } from './plan-validation.ts'
 import type { Schema } from './schema.ts'
 
@@ -30,11 +31,11 @@ export interface AnalyzedSource {
   readonly schema: Schema
 }
 
-/** A place that rows leave by, bound by name at start: a sink, or the side output of a window for late rows. */
+/** A place that rows leave by, bound by name at start: a sink, or the side output of a window (late rows) or a tracker (findings). */
 export interface AnalyzedSink {
   readonly name: string
-  readonly kind: 'result' | 'late'
-  /** The sink operator, or the window operator whose late rows come. */
+  readonly kind: 'result' | 'late' | 'findings'
+  /** The sink operator, or the operator whose late rows or findings come. */
   readonly uid: string
   readonly schema: Schema
 }
@@ -157,6 +158,10 @@ function sinksOf(plan: Plan, operators: ReadonlyMap<string, AnalyzedOperator>): 
     const late: LatePolicy | null = spec.op === 'window' ? spec.late : null
     if (spec.op === 'window' && late?.kind === 'sideOutput') {
       add({ name: late.name, kind: 'late', uid, schema: operators.get(spec.inputs[0])!.schema }, `operators[${index}].late.name`)
+    }
+    if (spec.op === 'trackSequence' && spec.findingsTo !== undefined) {
+      const schema = findingsSchema(spec, operators.get(spec.inputs[0])!.schema)
+      add({ name: spec.findingsTo, kind: 'findings', uid, schema }, `operators[${index}].findingsTo`)
     }
   })
   return [...sinks.values()]

@@ -13,8 +13,9 @@ import { bare, namedRecord } from './plan-fields.ts'
 import { field, planError } from './plan-problem.ts'
 import type { DerivedOperator, DerivedRows } from './plan-rows.ts'
 import type { WindowRules } from './plan-rules.ts'
-import type { EventTimeSpec, FilterSpec, FunctionRef, KeyBySpec, MapSpec, OperatorSpec, WatermarkSpec } from './plan-spec.ts'
-import { deriveWindow } from './plan-window-derive.ts'
+import type { EventTimeSpec, FilterSpec, FunctionRef, KeyBySpec, MapSpec, OperatorSpec, StageSpec, WatermarkSpec } from './plan-spec.ts'
+import { requireStageColumns } from './plan-stages.ts'
+import { deriveWindow, requireEventTime } from './plan-window-derive.ts'
 import { type ColumnDefinition, type ColumnType, isNumericType, requireColumn, type Schema, schemaOf } from './schema.ts'
 
 /**
@@ -51,6 +52,10 @@ export function deriveOperator(
       return deriveFilter(spec, rows, path)
     case 'map':
       return deriveMap(spec, rows, path)
+    case 'sortByEventTime':
+    case 'deduplicate':
+    case 'trackSequence':
+      return deriveStage(spec, rows, path)
     case 'keyBy':
       return deriveKeyBy(spec, rows, path)
     case 'window':
@@ -137,6 +142,17 @@ function deriveMap(spec: MapSpec, rows: DerivedRows, path: string): DerivedOpera
 
 function keyReplaced(path: string, found: string, remedy: string): Error {
   return planError('KEY_REPLACED', path, { found, wanted: 'key columns that stay as they are between keyBy and the window', remedy }, true)
+}
+
+function deriveStage(spec: StageSpec, rows: DerivedRows, path: string): DerivedOperator {
+  requireNoWindow(spec, rows, path)
+  if (isKeyed(rows)) {
+    const remedy = 'put it before keyBy: it runs once, before rows are divided by key'
+    throw unsupported(path, `${spec.op} after keyBy`, `${spec.op} between eventTime and keyBy`, remedy)
+  }
+  requireEventTime(rows, path)
+  requireStageColumns(spec, rows.schema, path)
+  return { ...rows, spec }
 }
 
 function deriveKeyBy(spec: KeyBySpec, rows: DerivedRows, path: string): DerivedOperator {

@@ -10,7 +10,8 @@ import { formatExpression, formatName } from './expression/format.ts'
 import type { AnalyzedOperator, AnalyzedPlan } from './plan-analysis.ts'
 import { isFunctionRef } from './plan-derive.ts'
 import { describeValue } from './plan-problem.ts'
-import type { DelayRules, OperatorSpec, WatermarkSpec, WindowSpec } from './plan-spec.ts'
+import type { DelayRules, OperatorSpec, StageSpec, WatermarkSpec, WindowSpec } from './plan-spec.ts'
+import { isStage } from './plan-stages.ts'
 import { aggregateText, countText, durationText, shown, windowLines, windowText } from './plan-window-text.ts'
 import type { Schema } from './schema.ts'
 
@@ -37,12 +38,13 @@ function textOf({ plan, operators, sources, sinks }: AnalyzedPlan): string {
     const { spec, uid, schema } = operator
     lines.push(`${shown(uid)}  ${spec.op}${spec.op === 'source' ? '' : ` ← ${shown(spec.inputs[0])}`}`)
     for (const detail of detailsOf(operator)) lines.push(`    ${detail}`)
-    if (spec.op !== 'filter' && spec.op !== 'keyBy' && spec.op !== 'eventTime') lines.push(`    rows: ${schemaText(schema)}`)
+    if (spec.op !== 'filter' && spec.op !== 'keyBy' && spec.op !== 'eventTime' && !isStage(spec))
+      lines.push(`    rows: ${schemaText(schema)}`)
   }
   lines.push('', 'Delivery')
   for (const sink of sinks) {
     lines.push(
-      `    ${shown(sink.name)}: ${sink.kind === 'late' ? `late rows of ${shown(sink.uid)}; ` : ''}` +
+      `    ${shown(sink.name)}: ${sink.kind === 'result' ? '' : `${sink.kind === 'late' ? 'late rows' : 'findings'} of ${shown(sink.uid)}; `}` +
         'state exactly once; output as the sink bound at start permits',
     )
   }
@@ -61,6 +63,10 @@ function detailsOf({ spec, keys }: AnalyzedOperator): readonly string[] {
       return spec.function === true
         ? ['by a JavaScript function']
         : Object.entries(spec.columns ?? {}).map(([name, expression]) => `${formatName(name)} = ${formatExpression(expression)}`)
+    case 'sortByEventTime':
+    case 'deduplicate':
+    case 'trackSequence':
+      return stageDetails(spec)
     case 'keyBy':
       return [`keys: ${spec.columns.map(formatName).join(', ')}`]
     case 'window':
@@ -71,6 +77,43 @@ function detailsOf({ spec, keys }: AnalyzedOperator): readonly string[] {
       ]
     case 'sink':
       return [`name: ${shown(spec.name)}`]
+    default: {
+      const never: never = spec
+      throw new RangeError(String(never))
+    }
+  }
+}
+
+function stageDetails(spec: StageSpec): readonly string[] {
+  switch (spec.op) {
+    case 'sortByEventTime': {
+      const full = spec.whenFull === 'fail' ? 'then the job fails' : 'then the oldest leave early'
+      return [
+        'order: event time, then arrival, as far as the watermark has come',
+        `buffer: at most ${countText(spec.bufferRecordsMax, 'record')}, ${full}`,
+        `late: ${spec.late === 'pass' ? 'pass at once' : 'drop and count'}`,
+      ]
+    }
+    case 'deduplicate': {
+      const full = spec.whenFull === 'fail' ? 'then the job fails' : 'then the oldest are forgotten'
+      return [
+        `id: ${spec.by.map(formatName).join(', ')}`,
+        `first of an id passes, others within ${durationText(spec.withinMs)} of it are dropped and counted`,
+        `ids: at most ${spec.idsMax.toLocaleString('en-US')}, ${full}`,
+        `late by more than ${durationText(spec.withinMs)}: ${spec.late === 'pass' ? 'pass' : 'drop and count'}`,
+      ]
+    }
+    case 'trackSequence': {
+      const { silentAfterMs, forgetAfterMs, restartBelow, wrapsAt, findingsTo } = spec
+      return [
+        `source: ${spec.source.map(formatName).join(', ')}, at most ${spec.sourcesMax.toLocaleString('en-US')}`,
+        `sequence: ${formatName(spec.sequence)}${wrapsAt === undefined ? '' : `, from 0 again at ${wrapsAt}`}`,
+        `reorder window: ${spec.reorderWindow}${restartBelow === undefined ? '' : `, restart below ${restartBelow}`}`,
+        ...(silentAfterMs === undefined ? [] : [`silent after: ${durationText(silentAfterMs)}`]),
+        ...(forgetAfterMs === undefined ? [] : [`forgotten after: ${durationText(forgetAfterMs)}`]),
+        `findings: ${findingsTo === undefined ? 'only counted' : `to ${shown(findingsTo)}`}`,
+      ]
+    }
     default: {
       const never: never = spec
       throw new RangeError(String(never))
@@ -146,6 +189,12 @@ function mermaidOf({ plan, operators }: AnalyzedPlan): string {
     lines.push(`  ${ids.get(uid)}${open}"${label}"${close}`)
   }
   for (const { spec, uid } of operators.values()) if (spec.op !== 'source') lines.push(`  ${ids.get(spec.inputs[0])} --> ${ids.get(uid)}`)
+  let findings = 0
+  for (const { spec, uid } of operators.values()) {
+    if (spec.op !== 'trackSequence' || spec.findingsTo === undefined) continue
+    const id = `findings${findings++}`
+    lines.push(`  ${id}(["${encoded(spec.findingsTo)}"])`, `  ${ids.get(uid)} -. findings .-> ${id}`)
+  }
   let late = 0
   for (const { spec, uid } of operators.values()) {
     if (spec.op !== 'window' || spec.late.kind !== 'sideOutput') continue
@@ -173,6 +222,12 @@ function labelOf(spec: OperatorSpec): readonly string[] {
                 .join(', '),
             )}`,
       ]
+    case 'sortByEventTime':
+      return ['sort by event time']
+    case 'deduplicate':
+      return [`deduplicate by ${shortened(spec.by.map(formatName).join(', '))}`, `within ${durationText(spec.withinMs)}`]
+    case 'trackSequence':
+      return [`track ${formatName(spec.sequence)}`, `of ${shortened(spec.source.map(formatName).join(', '))}`]
     case 'keyBy':
       return [`key by ${shortened(spec.columns.map(formatName).join(', '))}`]
     case 'window':

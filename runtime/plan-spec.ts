@@ -18,7 +18,7 @@ export interface Plan {
   readonly operators: readonly OperatorSpec[]
 }
 
-export type OperatorSpec = SourceSpec | EventTimeSpec | FilterSpec | MapSpec | KeyBySpec | WindowSpec | SinkSpec
+export type OperatorSpec = SourceSpec | EventTimeSpec | FilterSpec | MapSpec | StageSpec | KeyBySpec | WindowSpec | SinkSpec
 
 export interface SourceSpec {
   readonly uid: string
@@ -121,4 +121,60 @@ export interface SinkSpec {
   readonly op: 'sink'
   readonly inputs: readonly [string]
   readonly name: string
+}
+
+/** Operators with state that run on the coordinator's thread, between `eventTime` and `keyBy`, a window or a sink. */
+export type StageSpec = SortByEventTimeSpec | DeduplicateSpec | TrackSequenceSpec
+
+/** Holds rows back until the watermark has passed them, and lets them go in order of event time, then arrival. */
+export interface SortByEventTimeSpec {
+  readonly uid: string
+  readonly op: 'sortByEventTime'
+  readonly inputs: readonly [string]
+  /** Most rows held back at a time. */
+  readonly bufferRecordsMax: number
+  /** When they are too many: stop the job, or let the oldest go before the watermark. */
+  readonly whenFull: 'fail' | 'release'
+  /** Rows at or before the watermark when they come: on at once, or dropped. */
+  readonly late: 'pass' | 'drop'
+}
+
+/** Lets the first record of an id pass, and drops those that follow it within a distance of event time. */
+export interface DeduplicateSpec {
+  readonly uid: string
+  readonly op: 'deduplicate'
+  readonly inputs: readonly [string]
+  /** Columns that are the id. */
+  readonly by: readonly string[]
+  readonly withinMs: number
+  /** Records older than the watermark less `withinMs`, of which nobody knows whether they came before. */
+  readonly late: 'pass' | 'drop'
+  /** Most ids remembered at a time. */
+  readonly idsMax: number
+  /** When they are too many: stop the job, or forget the oldest. */
+  readonly whenFull: 'fail' | 'forget'
+}
+
+/** Watches the sequence numbers of every source; rows pass unchanged. */
+export interface TrackSequenceSpec {
+  readonly uid: string
+  readonly op: 'trackSequence'
+  readonly inputs: readonly [string]
+  /** Columns that are the source. */
+  readonly source: readonly string[]
+  readonly sequence: string
+  /** How far a number may be from the one that is due before a second one like it must confirm it. */
+  readonly reorderWindow: number
+  /** Absent: silence is not looked for. */
+  readonly silentAfterMs?: number
+  /** A source without records for this long is forgotten. Absent: never. */
+  readonly forgetAfterMs?: number
+  /** A number below it that comes again is a restart at once. */
+  readonly restartBelow?: number
+  /** Numbers run from 0 to this less 1, then begin anew. */
+  readonly wrapsAt?: number
+  /** Most sources remembered at a time. */
+  readonly sourcesMax: number
+  /** Name of the sink for findings. Absent: they are only counted. */
+  readonly findingsTo?: string
 }

@@ -11,6 +11,7 @@ import { bare, Fields, nameOf, namedRecord } from './plan-fields.ts'
 import { field, planError, suggestion } from './plan-problem.ts'
 import type { WindowRules } from './plan-rules.ts'
 import type { EventTimeSpec, FilterSpec, KeyBySpec, MapSpec, OperatorSpec, Plan, SinkSpec, SourceSpec } from './plan-spec.ts'
+import { parseDeduplicate, parseSort, parseTrackSequence } from './plan-stages.ts'
 import { parseWatermark } from './plan-watermark.ts'
 import { parseWindow } from './plan-window.ts'
 import { type ColumnType, checkedType, schemaOf } from './schema.ts'
@@ -20,13 +21,23 @@ export const OPERATORS_MAX = 1_000
 export const MAP_COLUMNS_MAX = 1_000
 export const KEYS_MAX = 16
 
-const OPERATORS = ['source', 'eventTime', 'filter', 'map', 'keyBy', 'window', 'sink'] as const
+const OPERATORS = [
+  'source',
+  'eventTime',
+  'filter',
+  'map',
+  'sortByEventTime',
+  'deduplicate',
+  'trackSequence',
+  'keyBy',
+  'window',
+  'sink',
+] as const
 const LATER_OPERATORS = [
   'union',
   'connect',
   'flatMap',
   'process',
-  'deduplicate',
   'join',
   'windowJoin',
   'intervalJoin',
@@ -97,6 +108,12 @@ function parseKnown(op: (typeof OPERATORS)[number], fields: Fields, rules: Windo
       return parseFilter(fields)
     case 'map':
       return parseMap(fields)
+    case 'sortByEventTime':
+      return { uid: parseUid(fields), op, inputs: parseInputs(fields), ...parseSort(fields) }
+    case 'deduplicate':
+      return { uid: parseUid(fields), op, inputs: parseInputs(fields), ...parseDeduplicate(fields) }
+    case 'trackSequence':
+      return { uid: parseUid(fields), op, inputs: parseInputs(fields), ...parseTrackSequence(fields) }
     case 'keyBy':
       return parseKeyBy(fields)
     case 'window':

@@ -21,15 +21,7 @@ export const WINDOW_COLUMNS_MAX = 32
 
 /** @throws ConfigError `COLUMN_UNKNOWN`, `COLUMN_TYPE`, `EXPRESSION_TYPE`, `EVENT_TIME_MISSING`, `NAME_CONFLICT`, `COLUMNS_TOO_MANY`. */
 export function deriveWindow(raw: WindowSpec, rows: DerivedRows, path: string, rules: WindowRules | null): DerivedOperator {
-  if (rows.eventTime === null) {
-    const remedy = 'put eventTime(column, strategy) between the source and the window'
-    throw planError(
-      'EVENT_TIME_MISSING',
-      path,
-      { found: 'rows without an event time', wanted: 'an eventTime operator upstream', remedy },
-      true,
-    )
-  }
+  requireEventTime(rows, path)
   const taken = new Set(['windowStart', 'windowEnd'])
   rows.keys.forEach((key) => {
     if (taken.has(key)) throw nameConflict(path, key, 'a column that every result has', 'rename the key column by a map before')
@@ -54,6 +46,14 @@ export function deriveWindow(raw: WindowSpec, rows: DerivedRows, path: string, r
   const spec: WindowSpec = bare({ ...parts, aggregates: namedRecord(aggregates) })
   requireColumnLimit(spec, rows, path, rules?.computedColumnCount(spec) ?? 0)
   return { ...rows, spec, schema: schemaOf(columns, path), eventTime: null, windowUid: spec.uid }
+}
+
+/** @throws ConfigError `EVENT_TIME_MISSING`. */
+export function requireEventTime(rows: DerivedRows, path: string): void {
+  if (rows.eventTime !== null) return
+  const remedy = 'put eventTime(column, strategy) between the source and this operator'
+  const found = 'rows without an event time'
+  throw planError('EVENT_TIME_MISSING', path, { found, wanted: 'an eventTime operator upstream', remedy }, true)
 }
 
 function typeOfAggregate(spec: AggregateSpec, schema: Schema, at: string, rules: WindowRules | null): ColumnType {

@@ -20,6 +20,7 @@ import type { Host } from './host/host.ts'
 import type { StepOrder } from './host/inline-host.ts'
 import type { Job, SinkNames, SourceNames } from './pipeline.ts'
 import { isExtended } from './plan-kernel.ts'
+import { isStage, needsOrder } from './plan-stages.ts'
 import { kernelModule } from './platform/kernel-module.ts'
 import type { Sink } from './sink/sink.ts'
 import type { Source } from './source/source.ts'
@@ -147,13 +148,17 @@ export async function start<J extends Job>(job: J, given: StartOptions<J>): Prom
   }
 }
 
-/** Filter and map, watermark strategies that look at every record, and windows beyond the simple ones are loaded for plans that have them. */
+/**
+ * Filter and map, operators with state, watermark strategies that look at every record, and windows beyond the simple ones are loaded for
+ * plans that have them.
+ */
 async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
   const hasTransforms = job.plan.operators.some((spec) => spec.op === 'filter' || spec.op === 'map')
   const hasStrategies = job.plan.operators.some((spec) => spec.op === 'eventTime' && looksAtRecords(spec))
   const windows = job.plan.operators.filter((spec) => spec.op === 'window')
   const panes = windows.some(isExtended) ? await import('./panes/pane-parts.ts') : null
   const hasAssigned = panes !== null && windows.some(({ window }) => panes.isAssigned(window))
+  const hasOperators = job.plan.operators.some((spec) => isStage(spec) || (spec.op === 'window' && needsOrder(spec)))
   return new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {
     batchRows: settings.batchRows,
     slotCount: settings.ringSlots,
@@ -162,6 +167,7 @@ async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
     strategies: hasStrategies ? await import('./source/record-strategies.ts') : null,
     panes,
     assigners: hasAssigned ? await import('./window-assigner/window-assigner.ts') : null,
+    operators: hasOperators ? await import('./operator/make-operator.ts') : null,
   })
 }
 

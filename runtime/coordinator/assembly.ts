@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts'
 import type { Host, HostStart } from '../host/host.ts'
 import { SinkPort } from '../sink/sink-port.ts'
 import type { Sink, SinkState } from '../sink/sink.ts'
+import type { OperatorNode } from '../operator/operator-node.ts'
 import type { Source } from '../source/source.ts'
 import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
 import type * as Checkpointing from './checkpointing.ts'
@@ -97,6 +98,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     const tracks: TimeTrack[] = []
     const report = reporter(counts, deadLetters, options.onDeadLetter)
     const source = options.sources[uid]!
+    const nodes: OperatorNode[] = []
     const stages = graph.stages(uid, {
       ...leaves,
       report,
@@ -105,7 +107,9 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
         tracks.push(track)
         return track
       },
+      operator: (node) => nodes.push(node),
     })
+    for (const { operator } of nodes) operator.restore(checkpoints?.module.restoreChunks(operator.uid, recovered) ?? [])
     const sinks = portsOf(uid)
     const intake = new Intake({
       uid,
@@ -114,7 +118,9 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
       source,
       stages,
       tracks,
-      exchanges: tracks.flatMap((track) => track.exchanges),
+      exchanges: graph.windows
+        .filter(({ eventTimeUid }) => tracks.some(({ spec }) => spec.uid === eventTimeUid))
+        .map(({ spec }) => exchanges.get(spec.uid)!),
       settle: () => {
         for (const sink of sinks) sink.check()
         return sinks.find((sink) => sink.busy !== null)?.busy ?? null
@@ -126,7 +132,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     })
     await intake.open()
     opened.push(() => intake.close())
-    intakes.push({ intake, tracks, counts, sinks })
+    intakes.push({ intake, tracks, counts, sinks, nodes })
   }
 
   const outlets = graph.windows.map((node, index) => {
@@ -135,10 +141,10 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     // Rows that a filter behind a window takes away were processed: they are not counted as filtered input.
     const counts: IntakeCounts = { filtered: 0, deadLetters: 0 }
     const report = reporter(counts, deadLetters, options.onDeadLetter)
-    const track = () => {
+    const isMisplaced = () => {
       throw new RangeError(`There is no event time behind the window ${uid}`)
     }
-    const stages = graph.resultStages(node, { ...leaves, report, track })
+    const stages = graph.resultStages(node, { ...leaves, report, track: isMisplaced, operator: isMisplaced })
     const exchange = exchanges.get(uid)!
     const outlet = new Outlet({
       layout: node.layout,

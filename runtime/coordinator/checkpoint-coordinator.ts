@@ -16,6 +16,7 @@ import type { Clock } from '../clock.ts'
 import { CheckpointError } from '../errors.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import type { SinkState } from '../sink/sink.ts'
+import type { StatefulOperator } from '../operator/operator.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import { chunksOfSnapshot } from '../subtask/snapshot-chunks.ts'
 import type { IntakeState } from './intake.ts'
@@ -54,6 +55,8 @@ interface Pending {
   readonly isFinal: boolean
   readonly startedMs: number
   readonly sources: Map<string, IntakeState>
+  /** State of the operators behind the sources that run once, of the same cut as the positions. */
+  readonly nodes: Map<string, { readonly chunks: Uint8Array<ArrayBuffer>[]; readonly counts: Readonly<Record<string, number>> }>
   readonly subtasks: Map<string, { chunks: Uint8Array<ArrayBuffer>[]; counters: SubtaskCounters }>
   readonly sinks: Map<string, SinkState>
   readonly done: PromiseWithResolvers<boolean>
@@ -106,6 +109,7 @@ export class CheckpointCoordinator {
       isFinal,
       startedMs: this.#options.clock.monotonic(),
       sources: new Map(),
+      nodes: new Map(),
       subtasks: new Map(),
       sinks: new Map(),
       done,
@@ -113,8 +117,18 @@ export class CheckpointCoordinator {
     return { checkpointId, done: done.promise }
   }
 
-  sourceReached(uid: string, checkpointId: number, state: IntakeState): void {
-    this.#of(checkpointId)?.sources.set(uid, state)
+  /** @param nodes - Operators with state that this source feeds directly: their snapshots are taken here. */
+  sourceReached(
+    uid: string,
+    checkpointId: number,
+    state: IntakeState,
+    nodes: readonly { readonly operator: StatefulOperator }[] = [],
+  ): void {
+    const pending = this.#of(checkpointId)
+    pending?.sources.set(uid, state)
+    for (const { operator } of nodes) {
+      pending?.nodes.set(operator.uid, { chunks: operator.snapshot(), counts: { ...operator.status().counts } })
+    }
     this.#completeIfWhole()
   }
 
@@ -192,11 +206,7 @@ export class CheckpointCoordinator {
       const subtasks: { chunks: ChunkRef[] }[] = []
       for (let index = 0; index < parallelism; index++) {
         const part = pending.subtasks.get(`${uid}/${index}`)!
-        // Together: each digest waits for a turn of the event loop, which a busy job grants every few milliseconds.
-        const hashes = await Promise.all(part.chunks.map((chunk) => chunkHash(chunk)))
-        const refs = part.chunks.map((chunk, at): ChunkRef => ({ hash: hashes[at]!, byteLength: chunk.length }))
-        for (const [at, chunk] of part.chunks.entries()) chunks.set(hashes[at]!, chunk)
-        subtasks.push({ chunks: refs })
+        subtasks.push({ chunks: await refsOf(part.chunks, chunks) })
         for (const [name, value] of Object.entries(part.counters)) {
           if (isTotal(name)) {
             counters[`${uid}.${name}`] = (counters[`${uid}.${name}`] ?? 0) + value
@@ -204,6 +214,10 @@ export class CheckpointCoordinator {
         }
       }
       operatorEntries.push([uid, { subtasks }])
+    }
+    for (const [uid, part] of pending.nodes) {
+      operatorEntries.push([uid, { subtasks: [{ chunks: await refsOf(part.chunks, chunks) }] }])
+      for (const [name, value] of Object.entries(part.counts)) counters[`${uid}.${name}`] = value
     }
     // Counters go on from the recovered checkpoint.
     for (const [name, value] of Object.entries(this.#options.recovered?.counters ?? {})) counters[name] = (counters[name] ?? 0) + value
@@ -229,4 +243,12 @@ export class CheckpointCoordinator {
 /** Counters that go on across restarts; the others are of the moment. */
 function isTotal(name: string): boolean {
   return ['recordsIn', 'lateDropped', 'lateUpdates', 'results', 'outside', 'closed'].includes(name)
+}
+
+/** Names chunks by their hash, and notes them. */
+async function refsOf(parts: readonly Uint8Array<ArrayBuffer>[], into: Map<string, Uint8Array<ArrayBuffer>>): Promise<ChunkRef[]> {
+  // Together: each digest waits for a turn of the event loop, which a busy job grants every few milliseconds.
+  const hashes = await Promise.all(parts.map((chunk) => chunkHash(chunk)))
+  for (const [at, chunk] of parts.entries()) into.set(hashes[at]!, chunk)
+  return parts.map((chunk, at) => ({ hash: hashes[at]!, byteLength: chunk.length }))
 }

@@ -61,6 +61,12 @@ export async function openStore({ store, plan, keyGroupCount, resume, warn }: Op
   }
 }
 
+/** State of an operator that runs once, before rows are divided by key. */
+export function restoreChunks(uid: string, recovered: Recovered | null): Uint8Array<ArrayBuffer>[] {
+  const subtasks = recovered?.manifest.operators[uid]?.subtasks ?? []
+  return subtasks.flatMap(({ chunks }) => chunks.map(({ hash }) => recovered!.chunks.get(hash)!))
+}
+
 /** Sections that each subtask of an operator restores: those of its key groups, whatever the parallelism was. */
 export function restoreSections(
   uid: string,

@@ -25,6 +25,7 @@ export interface IntakeOptions {
   readonly source: Source
   readonly stages: readonly Stage[]
   readonly tracks: readonly TimeTrack[]
+  /** All exchanges of this source's rows. */
   readonly exchanges: readonly Exchange[]
   /** Resolves when direct sinks have taken what the stages gave them. */
   readonly settle: () => Promise<void> | null
@@ -97,6 +98,7 @@ export class Intake {
   readonly #options: IntakeOptions
   readonly #splits: Split[] = []
   readonly #builder: BatchBuilder
+  readonly #hasNodes: boolean
   /** Exchanges to windows that go by the host's clock. */
   readonly #clocked: readonly Exchange[]
   #turn = 0
@@ -107,11 +109,14 @@ export class Intake {
   /** Watermarks from the program that are still to be passed on, and who waits for those that were. */
   readonly #supplied: { readonly watermarkMs: number; readonly resolve: () => void }[] = []
   readonly #written: (() => void)[] = []
+  /** Whether the last flush gave on what operators with state had held back. */
+  #hasPumped = false
   deadLetterCount = 0
 
   constructor(options: IntakeOptions) {
     this.uid = options.uid
     this.#options = options
+    this.#hasNodes = options.tracks.some(({ nodes }) => nodes.length > 0)
     this.#builder = new BatchBuilder(options.schema, options.batchRowsMax, new Dictionary())
     this.#builder.source = options.name
     this.#clocked = options.exchanges.filter(({ layout }) => layout.usesClock)
@@ -210,7 +215,9 @@ export class Intake {
     let progress: IntakeProgress = 'idle'
     for (let count = 0; count < CHUNKS_A_STEP; count++) {
       if (toMark && this.isBehindMark) return progress
-      if (!this.#flush()) {
+      const isFlushed = this.#flush()
+      if (this.#hasPumped) progress = 'progress'
+      if (!isFlushed) {
         if (this.isLive) for (const track of this.#options.tracks) track.pause()
         return progress === 'idle' ? 'blocked' : progress
       }
@@ -358,12 +365,22 @@ export class Intake {
     await Promise.all(this.#splits.map((split) => split.reader.close()))
   }
 
+  /** Writes to the exchanges what is pending, and behind it what operators with state give on. @returns whether nothing is left. */
   #flush(): boolean {
-    if (!this.#isChunkPending) return true
-    let isDone = true
-    for (const exchange of this.#options.exchanges) if (!exchange.flush()) isDone = false
-    this.#isChunkPending = !isDone
-    return isDone
+    this.#hasPumped = false
+    for (let count = 0; this.#isChunkPending; count++) {
+      let isDone = true
+      for (const exchange of this.#options.exchanges) if (!exchange.flush()) isDone = false
+      // An operator gives on the next batch only when nobody reads the one before.
+      if (!isDone || (this.#hasNodes && (count > CHUNKS_A_STEP || this.#options.settle() !== null))) return false
+      if (this.#hasNodes && this.#pump()) this.#hasPumped = true
+      else this.#isChunkPending = false
+    }
+    return true
+  }
+
+  #pump(): boolean {
+    return this.#options.tracks.some(({ nodes }) => nodes.some((node) => node.pump()))
   }
 
   /** The split whose turn it is; null when all have ended. */
@@ -429,7 +446,7 @@ export class Intake {
       const isPlace = rowCount > 0 && split.recordCount % track.spec.watermark.everyRecords === 0
       if (isPlace) isTurnOver = true
       if (supplied !== null) track.supply(split.index, supplied)
-      if (split.isEnded) track.end(split.index)
+      if (split.isEnded) track.end(split.index, isPlace)
       else if (isPlace || (result === 'idle' && this.isLive)) track.evaluate(split.index)
     }
     // Every place is a mark on every ring, also where no watermark advances there: between two marks the outlets give each subtask its turn.

@@ -14,11 +14,16 @@ import {
   type Plan,
   type SinkSpec,
   type SourceSpec,
+  type StageSpec,
   type WindowSpec,
 } from '../plan.ts'
 import { analysisOf } from '../plan-loading.ts'
+import type { RecordBatch } from '../record-batch.ts'
 import type { CellReader } from '../ring/slot-reader.ts'
 import type { Schema } from '../schema.ts'
+import type * as Operators from '../operator/make-operator.ts'
+import type { StatefulOperator } from '../operator/operator.ts'
+import { findingsSchema, needsOrder } from '../plan-stages.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import type * as Strategies from '../source/record-strategies.ts'
 import { looksAtRecords, plainGenerator } from '../source/watermark-strategy.ts'
@@ -57,6 +62,8 @@ export interface GraphOptions {
   readonly assigners?: typeof Assigners | null
   /** Watermark strategies that look at every record; not needed for plans without them. */
   readonly strategies?: typeof Strategies | null
+  /** Operators with state; not needed for plans without them. */
+  readonly operators?: typeof Operators | null
 }
 
 export class JobGraph {
@@ -68,6 +75,8 @@ export class JobGraph {
   readonly #panes: typeof Panes | null
   readonly #assigners: typeof Assigners | null
   readonly #strategies: typeof Strategies | null
+  readonly #operators: typeof Operators | null
+  readonly #batchRows: number
 
   constructor(plan: Plan, functions: ReadonlyMap<string, RowFunction>, options: GraphOptions) {
     this.plan = plan
@@ -77,6 +86,8 @@ export class JobGraph {
     this.#panes = options.panes ?? null
     this.#assigners = options.assigners ?? null
     this.#strategies = options.strategies ?? null
+    this.#operators = options.operators ?? null
+    this.#batchRows = options.batchRows
     this.windows = plan.operators
       .filter((spec) => spec.op === 'window')
       .map((spec) => {
@@ -120,6 +131,9 @@ export class JobGraph {
       for (const spec of this.#downstream(from)) {
         if (spec.op === 'sink') found.push({ name: spec.name, schema: this.schema(spec.inputs[0]) })
         else if (spec.op !== 'window') visit(spec.uid)
+        if (spec.op === 'trackSequence' && spec.findingsTo !== undefined) {
+          found.push({ name: spec.findingsTo, schema: findingsSchema(spec, this.schema(spec.uid)) })
+        }
       }
     }
     visit(uid)
@@ -131,20 +145,28 @@ export class JobGraph {
   /** All names that `sinks` must bind. */
   get sinkNames(): string[] {
     const names = this.plan.operators.filter((spec): spec is SinkSpec => spec.op === 'sink').map((spec) => spec.name)
+    for (const spec of this.plan.operators) if (spec.op === 'trackSequence' && spec.findingsTo !== undefined) names.push(spec.findingsTo)
     for (const { spec } of this.windows) if (spec.late.kind === 'sideOutput') names.push(spec.late.name)
     return names
   }
 
   /** Stages behind an operator, up to exchanges and sinks. */
-  stages(uid: string, leaves: StageLeaves): Stage[] {
-    return this.#downstream(uid).map((spec) => this.#stage(spec, leaves))
+  stages(uid: string, leaves: StageLeaves, reach: Reach = newReach()): Stage[] {
+    return this.#downstream(uid).map((spec) => this.#stage(spec, leaves, reach))
   }
 
-  #stage(spec: OperatorSpec, leaves: StageLeaves): Stage {
+  /** @param reach - Told of the exchanges and operators with state that a watermark from above comes to. */
+  #stage(spec: OperatorSpec, leaves: StageLeaves, reach: Reach): Stage {
     const input = this.schema('inputs' in spec ? spec.inputs[0] : spec.uid)
     switch (spec.op) {
       case 'filter':
-        return this.#transforms!.filterStage(spec, input, this.#functions.get(spec.uid), leaves.report, this.stages(spec.uid, leaves))
+        return this.#transforms!.filterStage(
+          spec,
+          input,
+          this.#functions.get(spec.uid),
+          leaves.report,
+          this.stages(spec.uid, leaves, reach),
+        )
       case 'map':
         return this.#transforms!.mapStage(
           spec,
@@ -152,18 +174,29 @@ export class JobGraph {
           this.schema(spec.uid),
           this.#functions.get(spec.uid),
           leaves.report,
-          this.stages(spec.uid, leaves),
+          this.stages(spec.uid, leaves, reach),
         )
       case 'eventTime':
         return this.#eventTime(spec, input, leaves)
+      case 'sortByEventTime':
+      case 'deduplicate':
+      case 'trackSequence':
+        return this.#stateful(leaves, reach, (below) =>
+          this.#operators!.makeOperator(spec, input, {
+            next: this.stages(spec.uid, leaves, below),
+            rowsMax: this.#batchRows,
+            report: leaves.report,
+            side: sideOf(spec, leaves),
+          }),
+        )
       case 'keyBy': {
-        const next = this.stages(spec.uid, leaves)
+        const next = this.stages(spec.uid, leaves, reach)
         return (chunk: Chunk) => {
           for (const stage of next) stage(chunk)
         }
       }
       case 'window':
-        return this.#windowStage(spec, input, leaves)
+        return this.#windowStage(spec, input, leaves, reach)
       case 'sink': {
         const port = leaves.sink(spec.name)
         return ({ batch }) => port.write(batch)
@@ -177,8 +210,22 @@ export class JobGraph {
     }
   }
 
-  #windowStage(spec: WindowSpec, schema: Schema, { exchange: exchangeOf, report }: StageLeaves): Stage {
-    const exchange = exchangeOf(spec.uid)
+  #windowStage(spec: WindowSpec, schema: Schema, leaves: StageLeaves, reach: Reach): Stage {
+    const exchange = leaves.exchange(spec.uid)
+    const offer = this.#offerStage(spec, schema, exchange, leaves.report)
+    if (!needsOrder(spec)) {
+      reach.exchanges.push(exchange)
+      return offer
+    }
+    return this.#stateful(leaves, reach, (below) => {
+      below.exchanges.push(exchange)
+      const output = { next: [offer], rowsMax: this.#batchRows, report: leaves.report, side: null }
+      return this.#operators!.makeSorterBefore(spec, this.#sorterUid(spec), schema, output)
+    })
+  }
+
+  /** What gives rows to an exchange, with the columns that only the kernel wants. */
+  #offerStage(spec: WindowSpec, schema: Schema, exchange: Exchange, report: StageReport): Stage {
     const plan = this.windows.find((window) => window.spec === spec)!.extended
     if (plan === null || plan.computed.length === 0) return ({ batch, times }) => exchange.offer(batch, times!)
     const functionOf = (part: string) => this.#functions.get(`${spec.uid}.${part}`)
@@ -195,17 +242,34 @@ export class JobGraph {
   }
 
   #eventTime(spec: EventTimeSpec, input: Schema, leaves: StageLeaves): Stage {
-    const reached = this.windows.filter((window) => window.eventTimeUid === spec.uid)
+    const reach = newReach()
+    const next = this.stages(spec.uid, leaves, reach)
     const track = leaves.track({
       spec,
       schema: input,
-      exchanges: reached.map((window) => leaves.exchange(window.spec.uid)),
+      ...reach,
       makeGenerator: looksAtRecords(spec)
         ? this.#strategies!.recordGenerator(spec, input, this.#functions.get(`${spec.uid}.watermark`) as (() => unknown) | undefined)
         : plainGenerator(spec),
       report: leaves.report,
     })
-    return eventTimeStage(spec, input, track, leaves.report, this.stages(spec.uid, leaves))
+    return eventTimeStage(spec, input, track, leaves.report, next)
+  }
+
+  /** An operator with state in its place: what is below it gets its watermarks from it. */
+  #stateful(leaves: StageLeaves, reach: Reach, make: (below: Reach) => StatefulOperator): Stage {
+    const below = newReach()
+    const node = new this.#operators!.OperatorNode(make(below), below)
+    reach.nodes.push(node)
+    leaves.operator(node)
+    return node.stage
+  }
+
+  /** A name for the sorter before a window that no operator of the plan has. */
+  #sorterUid({ uid }: WindowSpec): string {
+    let name = `${uid}:sort`
+    while (this.plan.operators.some((spec) => spec.uid === name)) name += ':sort'
+    return name
   }
 
   #downstream(uid: string): OperatorSpec[] {
@@ -232,4 +296,22 @@ export interface StageLeaves {
   exchange(uid: string): Exchange
   sink(name: string): SinkPort
   track(options: Omit<TimeTrackOptions, 'isLive' | 'clock'>): TimeTrack
+  /** Told of every operator with state. */
+  operator(node: Operators.OperatorNode): void
+}
+
+/** What a watermark comes to without passing an operator with state. */
+interface Reach {
+  readonly exchanges: Exchange[]
+  readonly nodes: Operators.OperatorNode[]
+}
+
+function newReach(): Reach {
+  return { exchanges: [], nodes: [] }
+}
+
+function sideOf(spec: StageSpec, leaves: StageLeaves): ((batch: RecordBatch) => void) | null {
+  if (spec.op !== 'trackSequence' || spec.findingsTo === undefined) return null
+  const port = leaves.sink(spec.findingsTo)
+  return (batch) => port.write(batch)
 }

@@ -5,6 +5,7 @@
  */
 
 import type { DeadLetter } from '../batch-builder.ts'
+import type { StatefulOperator } from '../operator/operator.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import type { CheckpointStatistics } from './checkpoint-coordinator.ts'
 import type { JobParts, JobState } from './job.ts'
@@ -62,6 +63,16 @@ export interface WindowStatus {
   readonly stateBytes: number
 }
 
+/** An operator with state that runs before rows are divided by key: sorting, deduplication, sequence tracking. */
+export interface OperatorStatus {
+  readonly uid: string
+  /** What it counts, by name, such as `duplicates` or `gaps`; counts go on across restarts. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Records, ids or sources that it holds now, and about how many bytes they take. */
+  readonly stateCount: number
+  readonly stateBytes: number
+}
+
 export interface JobStatus {
   readonly name: string
   readonly state: JobState
@@ -72,9 +83,10 @@ export interface JobStatus {
   readonly durationMs: number
   readonly sources: readonly SourceStatus[]
   readonly eventTimes: readonly EventTimeStatus[]
+  readonly operators: readonly OperatorStatus[]
   readonly windows: readonly WindowStatus[]
   readonly sinks: readonly { readonly name: string; readonly rows: number; readonly delivery: string }[]
-  /** Sums over the sources and windows above. */
+  /** Sums over the sources, operators and windows above. */
   readonly recordsIn: number
   readonly recordsOut: number
   readonly filtered: number
@@ -104,6 +116,7 @@ export function jobStatus(
       progress: progress === null ? null : progress.done / progress.total,
     }
   })
+  const operators = parts.intakes.flatMap(({ nodes }) => nodes.map(({ operator }) => operatorStatus(parts, operator)))
   const windows = parts.outlets.map((_, index) => windowStatus(parts, index, counters[index] ?? []))
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
   return {
@@ -115,12 +128,13 @@ export function jobStatus(
     durationMs,
     sources,
     eventTimes: parts.intakes.flatMap(({ intake, tracks }) => tracks.map((track) => eventTimeStatus(intake.uid, track, parts.clock.now()))),
+    operators,
     windows,
     sinks: parts.sinks.map(({ name, rowCount, delivery }) => ({ name, rows: rowCount, delivery })),
     recordsIn: sum(sources.map((source) => source.recordsIn)),
     recordsOut: sum(parts.sinks.map((sink) => sink.rowCount)),
     filtered: sum(sources.map((source) => source.filtered)),
-    late: sum(windows.map((window) => window.late)),
+    late: sum(windows.map((window) => window.late)) + sum(operators.map(({ counts }) => counts['lateDropped'] ?? 0)),
     deadLetters: sum(sources.map((source) => source.deadLetters)),
     deadLetterSamples: parts.deadLetters.samples,
     checkpoints: parts.checkpoints?.coordinator.statistics ?? { count: 0, failedCount: 0, last: null },
@@ -139,6 +153,13 @@ function eventTimeStatus(sourceUid: string, track: TimeTrack, nowMs: number): Ev
     lagMs: isKnown ? Math.floor(nowMs) - watermarkMs : null,
     ...track.statistics,
   }
+}
+
+function operatorStatus(parts: JobParts, operator: StatefulOperator): OperatorStatus {
+  const { counts, stateCount, stateBytes } = operator.status()
+  const base = (name: string) => parts.recovered?.counters[`${operator.uid}.${name}`] ?? 0
+  const all = Object.entries(counts).map(([name, value]) => [name, base(name) + value] as const)
+  return { uid: operator.uid, counts: Object.fromEntries(all), stateCount, stateBytes }
 }
 
 function windowStatus(parts: JobParts, index: number, counters: readonly SubtaskCounters[]): WindowStatus {

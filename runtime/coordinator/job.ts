@@ -12,6 +12,7 @@ import type { Manifest } from '../checkpoint/manifest.ts'
 import type { Clock } from '../clock.ts'
 import { ConfigError, JobStateError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import type { OperatorNode } from '../operator/operator-node.ts'
 import { TIMESTAMP_MAX_MS } from '../schema.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
@@ -34,7 +35,12 @@ export interface JobParts {
   readonly host: Host
   readonly parallelism: number
   readonly epoch: number
-  readonly intakes: readonly (Feeder & { readonly intake: Intake; readonly tracks: readonly TimeTrack[]; readonly counts: IntakeCounts })[]
+  readonly intakes: readonly (Feeder & {
+    readonly intake: Intake
+    readonly tracks: readonly TimeTrack[]
+    readonly counts: IntakeCounts
+    readonly nodes: readonly OperatorNode[]
+  })[]
   readonly outlets: readonly (Feeder & {
     readonly outlet: Outlet
     readonly exchange: Exchange
@@ -243,7 +249,8 @@ export class RunningJob {
       if (this.#waitsForMark(intake)) return isProgress(intake.step(true))
       this.#markWaits.delete(intake)
       this.#barrierAt.delete(intake)
-      this.parts.checkpoints!.coordinator.sourceReached(intake.uid, checkpointId, intake.barrier(checkpointId, entry.counts))
+      const state = intake.barrier(checkpointId, entry.counts)
+      this.parts.checkpoints!.coordinator.sourceReached(intake.uid, checkpointId, state, entry.nodes)
       if (entry.sinks.length > 0) this.#prepare(entry, checkpointId, () => {})
       return true
     }

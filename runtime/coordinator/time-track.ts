@@ -9,6 +9,7 @@
  */
 
 import type { Clock } from '../clock.ts'
+import type { TimedNode } from '../operator/operator.ts'
 import type { EventTimeSpec } from '../plan.ts'
 import { FLUSH_AFTER_MS_DEFAULT } from '../plan-watermark.ts'
 import type { Schema } from '../schema.ts'
@@ -23,8 +24,9 @@ export interface TimeTrackOptions {
   readonly spec: EventTimeSpec
   /** Of the rows that reach the operator. */
   readonly schema: Schema
-  /** Everything that its watermark reaches. */
+  /** Everything that its watermark reaches; the rest is behind operators with state. */
   readonly exchanges: readonly Exchange[]
+  readonly nodes: readonly TimedNode[]
   readonly makeGenerator: MakeGenerator
   readonly isLive: boolean
   readonly clock: Clock
@@ -64,7 +66,7 @@ const DRIFT_SILENCE_MS = 30_000
 
 export class TimeTrack implements TimeObserver {
   readonly spec: EventTimeSpec
-  readonly exchanges: readonly Exchange[]
+  readonly nodes: readonly TimedNode[]
   readonly #options: TimeTrackOptions
   readonly #guard: FutureGuard
   readonly #flushAfterMs: number
@@ -82,7 +84,7 @@ export class TimeTrack implements TimeObserver {
   constructor(options: TimeTrackOptions) {
     this.#options = options
     this.spec = options.spec
-    this.exchanges = options.exchanges
+    this.nodes = options.nodes
     this.#guard = new FutureGuard(options.spec, options.schema, options.isLive, options.clock, options.report)
     const { watermark } = options.spec
     const mayFlush = options.isLive && watermark.kind !== 'timeLag' && watermark.kind !== 'manual'
@@ -186,12 +188,20 @@ export class TimeTrack implements TimeObserver {
     for (const index of this.#splits.keys()) this.supply(index, watermarkMs)
   }
 
-  /** Nothing follows on the split. */
-  end(split: number): void {
+  /**
+   * Nothing follows on the split.
+   *
+   * @param isPlace - Whether the last record is at a place where the watermark is evaluated. Operators with state see that watermark too:
+   *   whether a source says the end with its last records or apart must not show.
+   */
+  end(split: number, isPlace: boolean): void {
     this.#splits[split]!.isEnded = true
     this.#advance(split)
+    const placeMs = this.#combiner.watermarkMs
     this.#combiner.end(split)
-    this.#send(this.#combiner.watermarkMs)
+    const endMs = this.#combiner.watermarkMs
+    if (isPlace && placeMs > this.#watermarkMs && placeMs < endMs) for (const node of this.nodes) node.advance(placeMs)
+    this.#send(endMs)
   }
 
   /** All splits have ended: the watermark passes everything. */
@@ -201,7 +211,8 @@ export class TimeTrack implements TimeObserver {
 
   /** A mark behind the rows so far: the watermark as it is. */
   mark(): void {
-    for (const exchange of this.exchanges) exchange.mark(this.#watermarkMs)
+    for (const exchange of this.#options.exchanges) exchange.mark(this.#watermarkMs)
+    for (const node of this.nodes) node.mark(this.#watermarkMs)
   }
 
   /** The source could not be asked: that is no silence. */
@@ -285,7 +296,8 @@ export class TimeTrack implements TimeObserver {
   #send(watermarkMs: number): void {
     if (!(watermarkMs > this.#watermarkMs)) return
     this.#watermarkMs = watermarkMs
-    for (const exchange of this.exchanges) exchange.watermark(watermarkMs)
+    for (const exchange of this.#options.exchanges) exchange.watermark(watermarkMs)
+    for (const node of this.nodes) node.advance(watermarkMs)
   }
 
   splitState(split: number): SplitTimeState {

@@ -110,6 +110,7 @@ export class ScriptedWindow {
       exchange: () => this.#exchange,
       sink: unexpected,
       track: unexpected,
+      operator: unexpected,
     }
     this.#stage = graph.stages(node.spec.inputs[0], leaves)[0]!
     this.#outlet = new Outlet({

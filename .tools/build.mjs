@@ -36,6 +36,7 @@ export async function buildBundles() {
       'platform-none': 'runtime/platform/none.ts',
       node: 'adapters/node.ts',
       'memory-store': 'adapters/memory-store.ts',
+      testing: 'adapters/testing.ts',
       cli: 'adapters/cli/main.ts',
     },
     outdir: 'dist',

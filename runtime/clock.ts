@@ -14,6 +14,8 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** Resolves after everything that is ready in the event loop had its turn. */
   yield(): Promise<void>
+  /** How often windows that go by the clock are told it, ms; default 50. A clock that a test sets has them told of every change. */
+  readonly tickMs?: number
 }
 
 /**

@@ -178,7 +178,7 @@ export class Exchange {
    */
   tick(): boolean {
     if (this.#clock === null || this.#clock.monotonic() < this.#nextClockMs) return false
-    this.#nextClockMs = this.#clock.monotonic() + CLOCK_MS
+    this.#nextClockMs = this.#clock.monotonic() + (this.#clock.tickMs ?? CLOCK_MS)
     this.#stamp()
     this.isBehindMark = true
     this.#controls.push({ kind: 'clock', clockMs: this.#clockMs })

@@ -77,6 +77,12 @@ test('the coordinator reaches subtasks only through host/host.ts', () => {
   expect(offending(['runtime/coordinator'], (_, target) => !target.startsWith('runtime/host/') || allowed.has(target))).toEqual([])
 })
 
+test('nothing of the runtime imports its test harness', () => {
+  expect(offending(['runtime'], (file, target) => file.startsWith('runtime/testing/') || !target.startsWith('runtime/testing/'))).toEqual(
+    [],
+  )
+})
+
 test('adapters import the interfaces of the runtime and nothing of each other', () => {
   const interfaces =
     /^runtime\/(checkpoint\/|source\/source\.ts|sink\/sink\.ts|errors\.ts|clock\.ts|schema\.ts|record-batch\.ts|batch-builder\.ts|dictionary\.ts|plan-problem\.ts)/
@@ -85,6 +91,8 @@ test('adapters import the interfaces of the runtime and nothing of each other', 
   const isAllowed = (file: string, target: string) => {
     if (file.startsWith('adapters/cli/'))
       return !isOwn(target) || target.startsWith('adapters/cli/') || /^(runtime\/index|adapters\/node)\.ts$/.test(target)
+    // `millrace/testing` binds the harness of the runtime to a store.
+    if (file === 'adapters/testing.ts') return /^(runtime\/(testing\/|pipeline-job\.ts)|adapters\/memory-store\.ts)/.test(target)
     if (file === 'adapters/node.ts') return target.startsWith('adapters/') || interfaces.test(target)
     return !isOwn(target) || interfaces.test(target) || target === 'kernel/layout.ts' || nounOf(target) === nounOf(file)
   }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import * as core from '../../runtime/index.ts'
 import * as node from '../../adapters/node.ts'
+import * as testing from '../../adapters/testing.ts'
 
 test('the names of `millrace` are those of this list', () => {
   expect(Object.keys(core).sort()).toMatchSnapshot()
@@ -8,4 +9,8 @@ test('the names of `millrace` are those of this list', () => {
 
 test('the names of `millrace/node` are those of this list', () => {
   expect(Object.keys(node).sort()).toMatchSnapshot()
+})
+
+test('the names of `millrace/testing` are those of this list', () => {
+  expect(Object.keys(testing).sort()).toMatchSnapshot()
 })

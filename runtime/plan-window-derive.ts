@@ -21,7 +21,7 @@ export const WINDOW_COLUMNS_MAX = 32
 
 /** @throws ConfigError `COLUMN_UNKNOWN`, `COLUMN_TYPE`, `EXPRESSION_TYPE`, `EVENT_TIME_MISSING`, `NAME_CONFLICT`, `COLUMNS_TOO_MANY`. */
 export function deriveWindow(raw: WindowSpec, rows: DerivedRows, path: string, rules: WindowRules | null): DerivedOperator {
-  requireEventTime(rows, path)
+  if (raw.time !== 'processing') requireEventTime(rows, path)
   const taken = new Set(['windowStart', 'windowEnd'])
   rows.keys.forEach((key) => {
     if (taken.has(key)) throw nameConflict(path, key, 'a column that every result has', 'rename the key column by a map before')

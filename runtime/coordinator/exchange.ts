@@ -75,6 +75,7 @@ export class Exchange {
   #next: (() => Piece) | null = null
   /** Of windows that go by the host's clock. */
   readonly #clock: Clock | null
+  #ownTimes = new Float64Array(0)
   /** The clock of the rows being written: it never goes back, whatever the wall clock does. */
   #clockMs = Number.NaN
   #nextClockMs = Number.NEGATIVE_INFINITY
@@ -127,6 +128,12 @@ export class Exchange {
     if (batch.rowCount === 0) return
     this.#stamp()
     this.#take(batch, times)
+  }
+
+  /** Times for rows that have none: that of the clock, for each. */
+  clockTimes(rowCount: number): Float64Array {
+    if (this.#ownTimes.length < rowCount) this.#ownTimes = new Float64Array(rowCount)
+    return this.#ownTimes.fill(this.#clock?.now() ?? 0, 0, rowCount)
   }
 
   /** Takes rows piece by piece: the next one is asked for, by {@link flush}, when the one before is written. */

@@ -18,6 +18,7 @@ import {
   type WindowSpec,
 } from '../plan.ts'
 import { analysisOf } from '../plan-loading.ts'
+import { EVERY_RECORDS_DEFAULT } from '../plan-watermark.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import type { CellReader } from '../ring/slot-reader.ts'
 import type { Schema } from '../schema.ts'
@@ -46,7 +47,7 @@ export interface WindowNode {
   readonly kernelSchema: Schema
   /** Of windows beyond the slice kernel, or with computed columns. */
   readonly extended: Panes.WindowPlan | null
-  /** The sources' `eventTime` operator whose watermark reaches it. */
+  /** The `eventTime` operator whose watermark reaches it; without one, windows by the clock have a name of their own for their time. */
   readonly eventTimeUid: string
 }
 
@@ -104,7 +105,7 @@ export class JobGraph {
           extended,
         })
         const kernelSchema = extended?.kernelSchema ?? resultSchema
-        const eventTimeUid = this.#upstream(spec, 'eventTime')!.uid
+        const eventTimeUid = this.#upstream(spec, 'eventTime')?.uid ?? this.#innerUid(spec, 'clock')
         return { spec, layout, streamSchema, resultSchema, kernelSchema, extended, eventTimeUid }
       })
   }
@@ -213,6 +214,7 @@ export class JobGraph {
   #windowStage(spec: WindowSpec, schema: Schema, leaves: StageLeaves, reach: Reach): Stage {
     const exchange = leaves.exchange(spec.uid)
     const offer = this.#offerStage(spec, schema, exchange, leaves.report)
+    if (this.#upstream(spec, 'eventTime') === null) return this.#byClock(spec, schema, leaves, exchange, offer)
     if (!needsOrder(spec)) {
       reach.exchanges.push(exchange)
       return offer
@@ -220,8 +222,21 @@ export class JobGraph {
     return this.#stateful(leaves, reach, (below) => {
       below.exchanges.push(exchange)
       const output = { next: [offer], rowsMax: this.#batchRows, report: leaves.report, side: null }
-      return this.#operators!.makeSorterBefore(spec, this.#sorterUid(spec), schema, output)
+      return this.#operators!.makeSorterBefore(spec, this.#innerUid(spec, 'sort'), schema, output)
     })
+  }
+
+  /** A window by the clock whose rows have no event time: it is marked as if they had one, and its only watermark is the end of the stream. */
+  #byClock(spec: WindowSpec, schema: Schema, leaves: StageLeaves, exchange: Exchange, offer: Stage): Stage {
+    const time: EventTimeSpec = {
+      uid: this.#innerUid(spec, 'clock'),
+      op: 'eventTime',
+      inputs: spec.inputs,
+      column: '',
+      watermark: { kind: 'manual', everyRecords: EVERY_RECORDS_DEFAULT },
+    }
+    leaves.track({ spec: time, schema, exchanges: [exchange], nodes: [], makeGenerator: plainGenerator(time), report: leaves.report })
+    return ({ batch }) => offer({ batch, times: exchange.clockTimes(batch.rowCount) })
   }
 
   /** What gives rows to an exchange, with the columns that only the kernel wants. */
@@ -265,10 +280,10 @@ export class JobGraph {
     return node.stage
   }
 
-  /** A name for the sorter before a window that no operator of the plan has. */
-  #sorterUid({ uid }: WindowSpec): string {
-    let name = `${uid}:sort`
-    while (this.plan.operators.some((spec) => spec.uid === name)) name += ':sort'
+  /** A name for what stands before a window without being in the plan: one that no operator has. */
+  #innerUid({ uid }: WindowSpec, what: 'sort' | 'clock'): string {
+    let name = `${uid}:${what}`
+    while (this.plan.operators.some((spec) => spec.uid === name)) name += `:${what}`
     return name
   }
 

@@ -130,7 +130,7 @@ function watermarkText(watermark: WatermarkSpec): string {
     ...(flushAfterMs === undefined ? [] : [flushAfterMs === null ? 'no flush' : `flush after ${durationText(flushAfterMs)} of silence`]),
     ...(maxFutureSkewMs === undefined
       ? []
-      : [`${maxFutureSkewMs === null ? 'any time' : durationText(maxFutureSkewMs)} ahead of the clock`]),
+      : [`${maxFutureSkewMs === null ? 'any time' : `at most ${durationText(maxFutureSkewMs)}`} ahead of the clock`]),
     ...(futurePolicy === undefined ? [] : [`beyond that ${futurePolicy}`]),
     `every ${countText(everyRecords, 'record')} of a split`,
   ].join(', ')

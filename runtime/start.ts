@@ -24,7 +24,7 @@ import { isStage, needsOrder } from './plan-stages.ts'
 import { kernelModule } from './platform/kernel-module.ts'
 import type { Sink } from './sink/sink.ts'
 import type { Source } from './source/source.ts'
-import { looksAtRecords } from './source/watermark-strategy.ts'
+import { looksAtRecords, needsRules } from './source/watermark-strategy.ts'
 
 export interface CheckpointOptions {
   readonly store: CheckpointStore
@@ -132,6 +132,7 @@ export async function start<J extends Job>(job: J, given: StartOptions<J>): Prom
       host,
       taskOrder: options.scheduler ?? ((count) => Array.from({ length: count }, (_, index) => index)),
       onDeadLetter: options.onDeadLetter,
+      timeRules: needsTimeRules(graph, options) ? await import('./coordinator/ruled-time-track.ts') : null,
       checkpoints,
       opened,
     })
@@ -168,6 +169,15 @@ async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
     panes,
     assigners: hasAssigned ? await import('./window-assigner/window-assigner.ts') : null,
     operators: hasOperators ? await import('./operator/make-operator.ts') : null,
+  })
+}
+
+/** Rules of live sources are loaded for jobs that have one, or ask for them. */
+function needsTimeRules({ analyzed, plan }: JobGraph, { sources }: StartOptions): boolean {
+  return plan.operators.some((spec) => {
+    if (spec.op !== 'eventTime') return false
+    const { sourceUid } = analyzed.operators.get(spec.uid)!
+    return needsRules(spec, !sources[sourceUid]!.isBounded)
   })
 }
 

@@ -13,6 +13,7 @@ import { SinkPort } from '../sink/sink-port.ts'
 import type { Sink, SinkState } from '../sink/sink.ts'
 import type { OperatorNode } from '../operator/operator-node.ts'
 import type { Source } from '../source/source.ts'
+import { needsRules } from '../source/watermark-strategy.ts'
 import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
 import type * as Checkpointing from './checkpointing.ts'
 import { Exchange } from './exchange.ts'
@@ -21,6 +22,7 @@ import { type JobParts, RunningJob } from './job.ts'
 import type { JobGraph } from './job-graph.ts'
 import { Outlet } from './outlet.ts'
 import type { StageReport } from './stage.ts'
+import type * as TimeRules from './ruled-time-track.ts'
 import { TimeTrack } from './time-track.ts'
 
 /** What the user bound and chose, checked. */
@@ -36,6 +38,8 @@ export interface AssemblyOptions {
   readonly host: Host
   readonly taskOrder: JobParts['taskOrder']
   readonly onDeadLetter: ((letter: DeadLetter) => void) | undefined
+  /** Event time with the rules of live sources; not needed for jobs without. */
+  readonly timeRules: typeof TimeRules | null
   readonly checkpoints: AssemblyCheckpoints | null
   readonly opened: (() => Promise<unknown>)[]
 }
@@ -103,7 +107,9 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
       ...leaves,
       report,
       track: (parts) => {
-        const track = new TimeTrack({ ...parts, isLive: !source.isBounded, clock })
+        const isLive = !source.isBounded
+        const Track = needsRules(parts.spec, isLive) ? options.timeRules!.RuledTimeTrack : TimeTrack
+        const track = new Track({ ...parts, isLive, clock })
         tracks.push(track)
         return track
       },

@@ -10,8 +10,8 @@ import { preview } from '../batch-builder.ts'
 import type { Clock } from '../clock.ts'
 import type { EventTimeSpec } from '../plan.ts'
 import { MAX_FUTURE_SKEW_MS_DEFAULT } from '../plan-watermark.ts'
-import type { Schema } from '../schema.ts'
 import { Gather, type StageReport, type TimedChunk } from './stage.ts'
+import type { TimeTrackOptions } from './time-track.ts'
 
 export class FutureGuard {
   readonly #spec: EventTimeSpec
@@ -22,7 +22,7 @@ export class FutureGuard {
   /** Records beyond the limit so far. */
   count = 0
 
-  constructor(spec: EventTimeSpec, schema: Schema, isLive: boolean, clock: Clock, report: StageReport) {
+  constructor({ spec, schema, isLive, clock, report }: TimeTrackOptions) {
     this.#spec = spec
     this.#clock = clock
     this.#report = report

@@ -350,7 +350,7 @@ export class Intake {
       deadLetterCount: this.deadLetterCount,
       splits: Object.fromEntries(splits),
       watermarks: byTrack((track) => track.state().watermarkMs),
-      future: byTrack((track) => track.statistics.futureRecords),
+      future: byTrack((track) => track.futureRecords),
     }
   }
 
@@ -422,7 +422,7 @@ export class Intake {
 
   /** Passes on what a read brought. @returns whether it brought anything. */
   #handle({ split, result, batch }: Chunk): boolean {
-    const { tracks, clock } = this.#options
+    const { tracks } = this.#options
     const builder = this.#builder
     const rowCount = batch?.rowCount ?? builder.rowCount
     const isSomething = rowCount > 0 || builder.deadLetters.length > 0
@@ -439,10 +439,9 @@ export class Intake {
     if (result === 'end') split.isEnded = true
     // Splits take turns at fixed places too: how many rows a read brings must not decide in which order records of two splits come.
     let isTurnOver = this.isLive || split.isEnded || (tracks.length === 0 && rowCount > 0 && split.recordCount % TURN_RECORDS === 0)
-    const nowMs = this.isLive && rowCount > 0 ? clock.monotonic() : 0
     const supplied = split.reader.watermark?.() ?? null
     for (const track of tracks) {
-      if (rowCount > 0) track.records(split.index, nowMs)
+      if (rowCount > 0) track.records(split.index)
       const isPlace = rowCount > 0 && split.recordCount % track.spec.watermark.everyRecords === 0
       if (isPlace) isTurnOver = true
       if (supplied !== null) track.supply(split.index, supplied)

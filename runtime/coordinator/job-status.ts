@@ -112,7 +112,7 @@ export function jobStatus(
       recordsIn: intake.recordCount + intake.deadLetterCount,
       filtered: counts.filtered,
       deadLetters: counts.deadLetters,
-      futureRecords: tracks.reduce((sum, { statistics }) => sum + statistics.futureRecords, 0),
+      futureRecords: tracks.reduce((sum, track) => sum + track.futureRecords, 0),
       progress: progress === null ? null : progress.done / progress.total,
     }
   })

@@ -54,10 +54,6 @@ export class WatermarkCombiner {
     return this.#states[channel] === ACTIVE
   }
 
-  isIdleChannel(channel: number): boolean {
-    return this.#states[channel] === IDLE
-  }
-
   /** Takes a channel's watermark; one that does not advance it is ignored, and with `catchUp` one of an idle channel. */
   advance(channel: number, watermarkMs: number): void {
     if (!(watermarkMs > this.#watermarks[channel]!)) return

@@ -43,6 +43,11 @@ export function looksAtRecords({ watermark: { kind } }: EventTimeSpec): boolean 
   return kind === 'punctuated' || kind === 'percentile' || kind === 'predicted' || kind === 'custom'
 }
 
+/** Whether an operator needs the rules of live sources: {@link import('../coordinator/ruled-time-track.ts')}. */
+export function needsRules({ watermark }: EventTimeSpec, isLive: boolean): boolean {
+  return isLive || watermark.maxDriftMs !== undefined || typeof watermark.maxFutureSkewMs === 'number'
+}
+
 /** A strategy that needs the largest event time or the clock only. */
 export function plainGenerator({ watermark: spec }: EventTimeSpec): MakeGenerator {
   switch (spec.kind) {

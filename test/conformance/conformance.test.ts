@@ -37,6 +37,80 @@ sharedDescribe('conformance', () => {
   })
 })
 
+const combine = (channels: number, script: readonly object[]): Case =>
+  ({ id: 'own.case', kind: 'watermark-combine', requires: ['multi-input-watermarks'], config: { channels }, script }) as unknown as Case
+const watermark = (channel: number, value: number) => ({ channel, watermark: value })
+const idle = (channel: number) => ({ channel, status: 'idle' })
+const active = (channel: number) => ({ channel, status: 'active' })
+const emits = (...out: readonly object[]) => ({ expect: { out } })
+
+test('an input that was idle takes part again once it has caught up, and its watermarks while idle are ignored', async () => {
+  const script = [
+    watermark(0, 10),
+    watermark(1, 7),
+    watermark(2, 3),
+    emits({ watermark: 3 }),
+    idle(2),
+    emits({ watermark: 7 }),
+    watermark(2, 20),
+    active(2),
+    watermark(2, 5),
+    emits(),
+    watermark(1, 12),
+    emits({ watermark: 10 }),
+    watermark(2, 11),
+    watermark(0, 14),
+    emits({ watermark: 11 }),
+    idle(2),
+    emits({ watermark: 12 }),
+    active(2),
+    idle(0),
+    idle(1),
+    emits(),
+    idle(2),
+    emits({ status: 'idle' }),
+    active(0),
+    emits({ status: 'active' }),
+    { end: 1 },
+    { end: 2 },
+    emits({ watermark: 14 }),
+  ]
+  expect(await runCase(combine(3, script), '.')).toEqual({ id: 'own.case', kind: 'passed' })
+  expect(await runCase(combine(2, [watermark(0, 5), watermark(1, 6), emits({ watermark: 6 })]), '.')).toMatchObject({ kind: 'failed' })
+  expect(await runCase(combine(1, [watermark(0, 5), emits({ watermark: 5 }, { status: 'idle' })]), '.')).toMatchObject({ kind: 'failed' })
+})
+
+test('generators of watermarks are probed, go idle by the clock, and go on after a restore', async () => {
+  const generator = (config: object, script: readonly object[]): Case =>
+    ({ id: 'own.case', kind: 'watermark-generator', requires: [], config: { watermark: config }, script }) as unknown as Case
+  const bounded = { strategy: 'bounded-out-of-orderness', bound: 10, timeout: 5 }
+  const script = [
+    { t: 100 },
+    { t: 90 },
+    { probe: true },
+    { expect: { watermark: 89 } },
+    { checkpointRestore: true },
+    { t: 95 },
+    { probe: true },
+    { expect: { watermark: 89 } },
+    { checkIdle: true },
+    { advanceProcessingTime: 6 },
+    { checkIdle: true },
+    { expect: { idle: true } },
+    { t: 120 },
+    { checkIdle: true },
+    { probe: true },
+    { expect: { watermark: 109, idle: false } },
+  ]
+  expect(await runCase(generator(bounded, script), '.')).toEqual({ id: 'own.case', kind: 'passed' })
+  expect(await runCase(generator(bounded, [...script.slice(0, 3), { expect: { watermark: 88 } }]), '.')).toMatchObject({ kind: 'failed' })
+  expect(await runCase(generator({ ...bounded, timeout: 6 }, script), '.')).toMatchObject({ kind: 'failed' })
+  const invalid = (definition: object) =>
+    ({ ...generator({}, []), config: {}, script: undefined, invalid: [definition] }) as unknown as Case
+  expect(await runCase(invalid({ strategy: 'bounded-out-of-orderness', bound: -1 }), '.')).toMatchObject({ kind: 'passed' })
+  expect(await runCase(invalid({ strategy: 'idleness', timeout: 1 }), '.')).toMatchObject({ kind: 'failed' })
+})
+
 const step = (t: number) => ({ t, key: 'k', value: 1 })
 const base: Case = {
   id: 'own.case',

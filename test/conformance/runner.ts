@@ -22,6 +22,7 @@ import { type Case, missingFeature, type WindowDefinition } from './case.ts'
 import { Checker, Mismatch, timeOf } from './checker.ts'
 import { ScriptedJob } from './scripted-job.ts'
 import { type EmittedPane, ScriptedWindow } from './scripted-window.ts'
+import { runWatermarkCombine, runWatermarkGenerator } from './watermark-cases.ts'
 import { planOfCase, windowOf } from './window-plan.ts'
 
 export type CaseOutcome =
@@ -56,6 +57,8 @@ export async function runCase(test: Case, file: string): Promise<CaseOutcome> {
     if (test.kind === 'assign') await runAssign(test)
     else if (test.kind === 'session-assign') await runSessionAssign(test)
     else if (test.kind === 'session-merge') await runSessionMerge(test)
+    else if (test.kind === 'watermark-generator') runWatermarkGenerator(test)
+    else if (test.kind === 'watermark-combine') runWatermarkCombine(test)
     else if (test.inputFile !== undefined) await runInputFile(test, file)
     else if (test.config.watermark === undefined) await runScript(test)
     else await runGeneratedWatermarks(test)

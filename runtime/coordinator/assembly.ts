@@ -150,7 +150,9 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     const isMisplaced = () => {
       throw new RangeError(`There is no event time behind the window ${uid}`)
     }
-    const stages = graph.resultStages(node, { ...leaves, report, track: isMisplaced, operator: isMisplaced })
+    const accumulators = graph.accumulatorsOf(node, report)
+    accumulators?.restore(checkpoints?.module.restoreChunks(uid, recovered) ?? [])
+    const stages = graph.resultStages(node, { ...leaves, report, track: isMisplaced, operator: isMisplaced }, accumulators)
     const exchange = exchanges.get(uid)!
     const outlet = new Outlet({
       layout: node.layout,
@@ -168,12 +170,15 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
       onLate: (batch) => {
         if (late.kind === 'sideOutput') ports.get(late.name)!.write(batch)
       },
+      onOperations: (bytes) => accumulators!.apply(bytes),
     })
-    return { outlet, exchange, node, sinks, counts }
+    return { outlet, exchange, node, sinks, counts, accumulators }
   })
 
   const sinks = [...ports.values()]
-  const coordinator = checkpoints === null ? null : makeCoordinator(options, checkpoints, sinks, (error) => running?.fail(error))
+  const accumulating = outlets.flatMap(({ node, accumulators }) => (accumulators === null ? [] : [node.spec.uid]))
+  const failed = (error: Error) => running?.fail(error)
+  const coordinator = checkpoints === null ? null : makeCoordinator(options, checkpoints, sinks, accumulating, failed)
   running = new RunningJob({
     name: graph.plan.name,
     clock,
@@ -200,6 +205,7 @@ function makeCoordinator(
   { graph, keyGroupCount, parallelism, clock }: AssemblyOptions,
   { module, recovery, tolerableFailures }: AssemblyCheckpoints,
   sinks: readonly SinkPort[],
+  accumulating: readonly string[],
   failed: (error: Error) => void,
 ): CheckpointCoordinator {
   return new module.CheckpointCoordinator({
@@ -210,6 +216,7 @@ function makeCoordinator(
     parallelism,
     sources: graph.sources.map(({ uid }) => uid),
     operators: graph.windows.map(({ spec }) => spec.uid),
+    accumulating,
     sinks,
     clock,
     recovered: recovery.recovered?.manifest ?? null,

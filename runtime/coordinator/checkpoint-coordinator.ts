@@ -42,6 +42,8 @@ export interface CheckpointCoordinatorOptions {
   readonly parallelism: number
   readonly sources: readonly string[]
   readonly operators: readonly string[]
+  /** Those of them that have state outside the kernel as well. */
+  readonly accumulating: readonly string[]
   readonly sinks: readonly SinkPort[]
   readonly clock: Clock
   readonly recovered: Manifest | null
@@ -58,6 +60,8 @@ interface Pending {
   /** State of the operators behind the sources that run once, of the same cut as the positions. */
   readonly nodes: Map<string, { readonly chunks: Uint8Array<ArrayBuffer>[]; readonly counts: Readonly<Record<string, number>> }>
   readonly subtasks: Map<string, { chunks: Uint8Array<ArrayBuffer>[]; counters: SubtaskCounters }>
+  /** State of functions of the user, of the cut that the subtasks' barriers make. */
+  readonly accumulators: Map<string, Uint8Array<ArrayBuffer>[]>
   readonly sinks: Map<string, SinkState>
   readonly done: PromiseWithResolvers<boolean>
 }
@@ -111,6 +115,7 @@ export class CheckpointCoordinator {
       sources: new Map(),
       nodes: new Map(),
       subtasks: new Map(),
+      accumulators: new Map(),
       sinks: new Map(),
       done,
     }
@@ -137,6 +142,11 @@ export class CheckpointCoordinator {
     this.#completeIfWhole()
   }
 
+  accumulatorsReached(uid: string, checkpointId: number, sections: Uint8Array<ArrayBuffer>): void {
+    this.#of(checkpointId)?.accumulators.set(uid, chunksOfSnapshot(sections))
+    this.#completeIfWhole()
+  }
+
   sinkReached(name: string, checkpointId: number, state: SinkState): void {
     this.#of(checkpointId)?.sinks.set(name, state)
     this.#completeIfWhole()
@@ -148,11 +158,12 @@ export class CheckpointCoordinator {
 
   #completeIfWhole(): void {
     const pending = this.#pending
-    const { sources, operators, sinks, parallelism } = this.#options
+    const { sources, operators, accumulating, sinks, parallelism } = this.#options
     if (pending === null || this.#isWriting) return
     if (
       pending.sources.size < sources.length ||
       pending.sinks.size < sinks.length ||
+      pending.accumulators.size < accumulating.length ||
       pending.subtasks.size < operators.length * parallelism
     )
       return
@@ -206,7 +217,9 @@ export class CheckpointCoordinator {
       const subtasks: { chunks: ChunkRef[] }[] = []
       for (let index = 0; index < parallelism; index++) {
         const part = pending.subtasks.get(`${uid}/${index}`)!
-        subtasks.push({ chunks: await refsOf(part.chunks, chunks) })
+        // State outside the kernel belongs to no subtask: it is kept with the first.
+        const own = index === 0 ? [...part.chunks, ...(pending.accumulators.get(uid) ?? [])] : part.chunks
+        subtasks.push({ chunks: await refsOf(own, chunks) })
         for (const [name, value] of Object.entries(part.counters)) {
           if (isTotal(name)) {
             counters[`${uid}.${name}`] = (counters[`${uid}.${name}`] ?? 0) + value

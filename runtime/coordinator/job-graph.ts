@@ -21,6 +21,7 @@ import { analysisOf } from '../plan-loading.ts'
 import { EVERY_RECORDS_DEFAULT } from '../plan-watermark.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import type { CellReader } from '../ring/slot-reader.ts'
+import type { AggregateFunctions } from '../plan-functions.ts'
 import type { Schema } from '../schema.ts'
 import type * as Operators from '../operator/make-operator.ts'
 import type { StatefulOperator } from '../operator/operator.ts'
@@ -247,13 +248,31 @@ export class JobGraph {
     return this.#panes!.computedStage({ spec, plan, schema, exchange, report, functionOf, assigners: this.#assigners })
   }
 
+  /** Accumulators of a window's custom aggregates, where they are kept outside the kernel. */
+  accumulatorsOf({ spec, layout, extended, streamSchema }: WindowNode, report: StageReport): Panes.WindowAccumulators | null {
+    if (extended === null || !this.#panes!.tellsOperations(spec)) return null
+    const customs = extended.customs.map((custom) => ({
+      ...custom,
+      functions: this.#functions.get(`${spec.uid}.aggregate.${custom.name}`) as unknown as AggregateFunctions,
+    }))
+    return new this.#panes!.WindowAccumulators({
+      uid: spec.uid,
+      customs,
+      records: new this.#panes!.RecordReader(layout, streamSchema),
+      report,
+    })
+  }
+
   /** Stages behind a window: first of all that of its functions, if it has any. */
-  resultStages({ spec, extended: plan, resultSchema }: WindowNode, leaves: StageLeaves): Stage[] {
+  resultStages(node: WindowNode, leaves: StageLeaves, accumulators: Panes.WindowAccumulators | null): Stage[] {
+    const { spec, extended: plan, resultSchema } = node
     const next = this.stages(spec.uid, leaves)
-    if (plan === null || !this.#panes!.hasWindowFunctions(spec)) return next
+    if (plan === null || !this.#panes!.hasFunctions(spec)) return next
     const functionOf = (part: string) => this.#functions.get(`${spec.uid}.${part}`)
-    const { report } = leaves
-    return [this.#panes!.windowFunctionsStage({ spec, plan, keyColumns: this.#keysOf(spec), resultSchema, functionOf, report, next })]
+    const keyColumns = this.#keysOf(spec)
+    return [
+      this.#panes!.windowFunctionsStage({ spec, plan, keyColumns, resultSchema, functionOf, accumulators, report: leaves.report, next }),
+    ]
   }
 
   #eventTime(spec: EventTimeSpec, input: Schema, leaves: StageLeaves): Stage {

@@ -46,6 +46,8 @@ export interface JobParts {
     readonly exchange: Exchange
     readonly node: WindowNode
     readonly counts: Readonly<IntakeCounts>
+    /** State of functions of the user, where the window has such. */
+    readonly accumulators: { snapshot(): Uint8Array<ArrayBuffer> } | null
   })[]
   readonly sinks: readonly SinkPort[]
   readonly checkpoints: { readonly coordinator: CheckpointCoordinator; readonly everyMs: number } | null
@@ -272,7 +274,12 @@ export class RunningJob {
     for (const sink of entry.sinks) sink.check()
     const progressed = entry.outlet.step()
     const { barrier } = entry.outlet
-    if (barrier !== null && !this.#preparing.has(entry)) this.#prepare(entry, barrier, () => entry.outlet.passBarrier())
+    if (barrier !== null && !this.#preparing.has(entry)) {
+      if (entry.accumulators !== null) {
+        this.parts.checkpoints?.coordinator.accumulatorsReached(entry.node.spec.uid, barrier, entry.accumulators.snapshot())
+      }
+      this.#prepare(entry, barrier, () => entry.outlet.passBarrier())
+    }
     return progressed
   }
 

@@ -19,6 +19,8 @@ export interface OutletOptions extends SlotReaderOptions {
   readonly isBusy: () => boolean
   readonly onResults: (batch: RecordBatch) => void
   readonly onLate: (batch: RecordBatch) => void
+  /** Takes operations on accumulators that live outside the kernel; of windows that have such. */
+  readonly onOperations?: (bytes: Uint8Array) => void
 }
 
 interface Lane {
@@ -97,7 +99,7 @@ export class Outlet {
   /** The next item that was set aside, of the lane whose turn it is; unordered also rows of any other. */
   #giveQueued(): boolean {
     const due = this.#lanes[this.#turn]!
-    const hasRows = ({ items, at }: Lane) => at < items.length && (items[at]!.kind === 'results' || items[at]!.kind === 'late')
+    const hasRows = ({ items, at }: Lane) => at < items.length && !isMarkKind(items[at]!.kind)
     const lane = due.at < due.items.length ? due : this.#options.isOrdered ? undefined : this.#lanes.find(hasRows)
     if (lane === undefined) return false
     const item = lane.items[lane.at++]!
@@ -151,6 +153,9 @@ export class Outlet {
       case 'late':
         this.#options.onLate(item.batch)
         return false
+      case 'operations':
+        this.#options.onOperations?.(item.bytes)
+        return false
       case 'watermark':
         if (isLastLane) this.watermarkMs = item.watermarkMs
         return true
@@ -166,4 +171,9 @@ export class Outlet {
       }
     }
   }
+}
+
+/** Marks stand on every ring; the rest belongs to one subtask. */
+function isMarkKind(kind: OutputItem['kind']): boolean {
+  return kind === 'watermark' || kind === 'barrier' || kind === 'end'
 }

@@ -22,6 +22,8 @@ import { type ComputedColumn, shipContents } from './computed-column.ts'
 
 /** The records of a window, as a column of its own: functions of the user make their results of them. */
 export const RECORDS_NAME = '~records'
+/** The name of a window's accumulators, as a column of its own. */
+export const HANDLE_NAME = '~handle'
 
 const PRECISION_DEFAULT = 12
 const ACCURACY_DEFAULT = 0.01
@@ -81,13 +83,30 @@ export function planAggregates(spec: WindowSpec, schema: Schema, columns: Column
       if (where === undefined) return { name, condition: null }
       return { name, condition: columns.compute({ name: '~where', type: 'bool', kind: 'condition', of: where, functionName: '' }) }
     })
-  const usesRecords = spec.apply !== undefined || Object.values(spec.aggregates).some(({ fn }) => fn === 'custom')
-  if (usesRecords) plans.push({ ...ROWS, name: RECORDS_NAME, type: 'json', fn: L.FN_RECORDS, form: { kind: 'records' } })
+  if (tellsOperations(spec)) plans.push({ ...ROWS, name: HANDLE_NAME, type: 'f64', fn: L.FN_HANDLE, form: { kind: 'cell' } })
+  else if (hasFunctions(spec)) plans.push({ ...ROWS, name: RECORDS_NAME, type: 'json', fn: L.FN_RECORDS, form: { kind: 'records' } })
   return {
     plans,
     customs,
     layOut: (ship) => layOutAggregates(plans, (source) => typeOfSource(schema, source), ship),
   }
+}
+
+/** Whether results of a window are made by functions of the user. */
+export function hasFunctions({ apply, aggregates }: WindowSpec): boolean {
+  return apply !== undefined || Object.values(aggregates).some(({ fn }) => fn === 'custom')
+}
+
+/**
+ * Whether custom aggregates are kept up to date record by record, outside the kernel. Else they are computed from the records of the window
+ * when it fires: where those are there anyway, or what a window holds is only known then, or an old result is to be taken back.
+ */
+export function tellsOperations(spec: WindowSpec): boolean {
+  const { window, apply, evictor, keepRecords, accumulation } = spec
+  const knowsContents =
+    window.kind !== 'around' && window.kind !== 'slidingByRecord' && !('maxLengthMs' in window && window.maxLengthMs !== undefined)
+  const keepsRecords = apply !== undefined || evictor !== undefined || keepRecords === true || accumulation === 'retracting'
+  return hasFunctions(spec) && knowsContents && !keepsRecords
 }
 
 const ROWS = { parts: 0, source: -1, second: -1, isPresence: false, a: 0, b: 0, parameter: '', bounds: [] } as const

@@ -9,7 +9,7 @@
 import * as L from '../../kernel/layout.ts'
 import type { WindowSpec } from '../plan.ts'
 import { alignedNumbers, type WindowNumbers } from '../subtask/subtask-layout.ts'
-import type { PaneValue } from './pane-aggregates.ts'
+import { hasFunctions, type PaneValue, tellsOperations } from './pane-aggregates.ts'
 import type { ColumnRoles } from './computed-column.ts'
 import type { TriggerNode } from './trigger-nodes.ts'
 
@@ -92,11 +92,13 @@ function writeEvictor({ evictor }: WindowSpec, i32: Write, f64: Write): void {
 
 function flagsOf(spec: WindowSpec): number {
   const { window } = spec
-  const usesRecords = spec.apply !== undefined || Object.values(spec.aggregates).some(({ fn }) => fn === 'custom')
+  const tells = tellsOperations(spec)
+  const usesRecords = hasFunctions(spec) && !tells
   return (
     (spec.emitUnchanged === true ? L.FLAG_EMIT_UNCHANGED : 0) +
     (spec.emptyPanes === true ? L.FLAG_EMPTY_PANES : 0) +
     (spec.keepRecords === true || spec.evictor !== undefined || usesRecords ? L.FLAG_KEEP_RECORDS : 0) +
+    (tells ? L.FLAG_OPERATIONS : 0) +
     ('partial' in window && window.partial === true ? L.FLAG_PARTIAL : 0)
   )
 }

@@ -2,6 +2,9 @@
 
 export { isAssigned } from './computed-column.ts'
 export { computedStage } from './computed-stage.ts'
+export { hasFunctions, tellsOperations } from './pane-aggregates.ts'
 export { planPanes, type WindowPlan } from './pane-plan.ts'
+export { RecordReader } from './record-cells.ts'
 export { ResultCells } from './result-cells.ts'
-export { hasWindowFunctions, windowFunctionsStage } from './window-functions.ts'
+export { WindowAccumulators } from './window-accumulators.ts'
+export { windowFunctionsStage } from './window-functions.ts'

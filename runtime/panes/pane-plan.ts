@@ -6,13 +6,12 @@
  * Invariant: the same spec and schema give the same columns in the same order, so a snapshot fits the plan it was taken with.
  */
 
-import * as L from '../../kernel/layout.ts'
 import type { WindowSpec } from '../plan.ts'
 import type { ColumnDefinition, ColumnType, Schema } from '../schema.ts'
 import type { ExtendedPlan } from '../subtask/subtask-layout.ts'
 import { usesSliceKernel } from '../plan-kernel.ts'
 import { type ColumnRoles, type ComputedColumn, isAssigned, shipContents } from './computed-column.ts'
-import { type CustomPlan, planAggregates } from './pane-aggregates.ts'
+import { type CustomPlan, hasFunctions, planAggregates } from './pane-aggregates.ts'
 import { paneConfig, windowNumbers } from './pane-config.ts'
 import { TriggerNodes, usesProcessingTime } from './trigger-nodes.ts'
 
@@ -41,7 +40,7 @@ export function planPanes(spec: WindowSpec, schema: Schema, keyColumns: readonly
   const aggregates = planAggregates(spec, schema, { sourceOf, typeOf, compute })
   // Assigned windows come last: their columns are made when all others are there.
   const windowRoles = planRoles(spec, compute, sourceOf)
-  const needsRecords = aggregates.plans.some(({ fn }) => fn === L.FN_RECORDS)
+  const needsRecords = hasFunctions(spec)
   const kernel = usesSliceKernel(spec) ? 'slices' : 'panes'
   return {
     kernel,

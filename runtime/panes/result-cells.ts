@@ -7,11 +7,12 @@
  * Invariant: a column keeps the bytes of its batch alone, so it stays valid for as long as anybody holds it.
  */
 
-import * as L from '../../kernel/layout.ts'
-import { type Column, type DictionaryView, type RowObject, setField } from '../record-batch.ts'
+import type { Column, DictionaryView } from '../record-batch.ts'
 import type { CellReader } from '../ring/slot-reader.ts'
 import type { Json, Schema } from '../schema.ts'
 import type { AggregateLayout, ElementForm, ResultForm, SubtaskLayout } from '../subtask/subtask-layout.ts'
+import { OperationStream } from './operations.ts'
+import { padded, type PaneRecords, RecordReader, viewOf } from './record-cells.ts'
 
 const NO_BYTES = new Uint8Array(0)
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -44,13 +45,6 @@ export class JsonValues implements DictionaryView {
   }
 }
 
-/** Records of a pane: rows of the window's input, their event times, and by source which of them meet a condition computed for a function. */
-export interface PaneRecords {
-  readonly rows: readonly RowObject[]
-  readonly times: readonly number[]
-  readonly marks: ReadonlyMap<number, Uint8Array>
-}
-
 /** Records of each pane; codes are rows. */
 export class RecordValues extends JsonValues {
   readonly recordsAt: (row: number) => PaneRecords
@@ -79,10 +73,15 @@ export class ResultCells implements CellReader {
   /** What cells of the next results point into, one after the other. */
   #parts: Uint8Array[] = []
   readonly #records: RecordReader
+  readonly #operations = new OperationStream()
 
   /** @param streamSchema - Of the window's input, which records have the columns of. */
   constructor(layout: SubtaskLayout, streamSchema: Schema) {
     this.#records = new RecordReader(layout, streamSchema)
+  }
+
+  operations(payload: Uint8Array): Uint8Array {
+    return this.#operations.take(payload)
   }
 
   add(bytes: Uint8Array): void {
@@ -176,62 +175,4 @@ function textPairs(bytes: Uint8Array, second: 'count' | 'by'): Json {
     at += 16 + padded(byteLength)
   }
   return list
-}
-
-class RecordReader {
-  /** The columns of the stream that travel, in its order. */
-  readonly #columns: readonly { readonly name: string; readonly isBool: boolean; readonly shipped: number }[]
-  /** Conditions that were computed for functions. */
-  readonly #marks: readonly { readonly source: number; readonly shipped: number }[]
-  readonly #places: Float64Array
-
-  constructor(layout: SubtaskLayout, { columns }: Schema) {
-    this.#columns = columns.flatMap(({ name, type }, source) => {
-      const shipped = layout.columns.findIndex((column) => column.source === source && column.form !== 'presence')
-      return shipped < 0 ? [] : [{ name, isBool: type === 'bool', shipped }]
-    })
-    this.#marks = layout.columns.flatMap(({ source, type }, shipped) =>
-      source >= columns.length && type === 'bool' ? [{ source, shipped }] : [],
-    )
-    this.#places = new Float64Array(layout.columns.length)
-  }
-
-  read(bytes: Uint8Array): PaneRecords {
-    const view = viewOf(bytes)
-    const rows: RowObject[] = []
-    const times: number[] = []
-    const marks = this.#marks.map((): number[] => [])
-    for (let at = 0; at < bytes.length; ) {
-      const row: RowObject = {}
-      times.push(view.getFloat64(at, true))
-      at += 8
-      for (let index = 0; index < this.#places.length; index++) {
-        this.#places[index] = at
-        at += 8 + padded(view.getInt32(at + 4, true))
-      }
-      for (const { name, isBool, shipped } of this.#columns) setField(row, name, valueOf(view, bytes, this.#places[shipped]!, isBool))
-      this.#marks.forEach(({ shipped }, index) => {
-        marks[index]!.push(valueOf(view, bytes, this.#places[shipped]!, false) === 1 ? 1 : 0)
-      })
-      rows.push(row)
-    }
-    return { rows, times, marks: new Map(this.#marks.map(({ source }, index) => [source, Uint8Array.from(marks[index]!)])) }
-  }
-}
-
-/** A cell of a record: its form, its length, and what it holds. */
-function valueOf(view: DataView, bytes: Uint8Array, at: number, isBool: boolean): Json {
-  const form = view.getInt32(at, true)
-  if (form === L.CELL_NULL) return null
-  if (form === L.CELL_TEXT) return decoder.decode(bytes.subarray(at + 8, at + 8 + view.getInt32(at + 4, true)))
-  const value = view.getFloat64(at + 8, true)
-  return isBool ? value !== 0 : value
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function padded(byteLength: number): number {
-  return (byteLength + 7) & ~7
 }

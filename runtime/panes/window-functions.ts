@@ -11,30 +11,13 @@ import { Gather, pass, type Stage, type StageReport } from '../coordinator/stage
 import { Dictionary } from '../dictionary.ts'
 import type { WindowSpec } from '../plan.ts'
 import { cellValue, type Column, RecordBatch, type RowObject, setField } from '../record-batch.ts'
+import type { AggregateFunctions, ApplyFunction, FiredWindow } from '../plan-functions.ts'
 import type { Json, Schema } from '../schema.ts'
-import { RECORDS_NAME } from './pane-aggregates.ts'
+import { HANDLE_NAME, RECORDS_NAME } from './pane-aggregates.ts'
 import type { WindowPlan } from './pane-plan.ts'
-import { JsonValues, type PaneRecords, type RecordValues } from './result-cells.ts'
-
-/** What a function of a window is told of the window that fires. Bounds of a global window are null. */
-export interface FiredWindow {
-  readonly windowStart: number | null
-  readonly windowEnd: number | null
-  /** How often the window had fired before. */
-  readonly paneIndex: number
-  readonly timing: 'early' | 'onTime' | 'late'
-  readonly isLast: boolean
-  /** Values of the key columns by their names; of a window without keys an empty object. */
-  readonly key: RowObject
-}
-
-type ApplyFunction = (records: readonly RowObject[], window: FiredWindow) => Iterable<object>
-
-interface AggregateFunctions {
-  create(): Json
-  add(accumulator: Json, row: RowObject, timestampMs: number): Json
-  result(accumulator: Json): Json
-}
+import type { PaneRecords } from './record-cells.ts'
+import { JsonValues, type RecordValues } from './result-cells.ts'
+import type { WindowAccumulators } from './window-accumulators.ts'
 
 export interface WindowFunctionsOptions {
   readonly spec: WindowSpec
@@ -43,17 +26,14 @@ export interface WindowFunctionsOptions {
   readonly resultSchema: Schema
   /** A function of the window by its name: `apply`, `aggregate.NAME`. */
   readonly functionOf: (name: string) => unknown
+  /** Accumulators of custom aggregates, where they are kept; null: the records of the window are there. */
+  readonly accumulators: WindowAccumulators | null
   readonly report: StageReport
   readonly next: readonly Stage[]
 }
 
 const TIMINGS = ['early', 'onTime', 'late'] as const
 const ROWS_MAX = 1024
-
-/** Whether results of a window need functions of the user. */
-export function hasWindowFunctions(spec: WindowSpec): boolean {
-  return spec.apply !== undefined || Object.values(spec.aggregates).some(({ fn }) => fn === 'custom')
-}
 
 export function windowFunctionsStage(options: WindowFunctionsOptions): Stage {
   const panes = new PaneRows(options)
@@ -89,13 +69,18 @@ class PaneRows {
   }
 
   add(batch: RecordBatch, row: number): void {
-    const records = recordsOf(batch, row)
     const window = this.#window(batch, row)
     let rows: readonly object[] = [{}]
     let results: Json[]
     try {
-      results = this.#customs.map(({ functions }, index) => aggregate(functions, records, this.#options.plan.customs[index]!.condition))
-      if (this.#apply !== null) rows = [...this.#apply(records.rows, window)]
+      const { accumulators } = this.#options
+      if (accumulators !== null) {
+        results = accumulators.results(batch.column(HANDLE_NAME).values[row]!)
+      } else {
+        const records = recordsOf(batch, row)
+        results = this.#customs.map(({ functions }, index) => aggregate(functions, records, this.#options.plan.customs[index]!.condition))
+        if (this.#apply !== null) rows = [...this.#apply(records.rows, window)]
+      }
     } catch (error) {
       this.#options.report.deadLetter(this.#threw(window, error))
       return

@@ -19,6 +19,7 @@ import { valuesView } from './slot-writer.ts'
 export type OutputItem =
   | { readonly kind: 'results'; readonly batch: RecordBatch }
   | { readonly kind: 'late'; readonly batch: RecordBatch }
+  | { readonly kind: 'operations'; readonly bytes: Uint8Array }
   | { readonly kind: 'watermark'; readonly watermarkMs: number }
   | { readonly kind: 'barrier'; readonly checkpointId: number }
   | { readonly kind: 'end' }
@@ -40,6 +41,8 @@ class KernelDictionary implements DictionaryView {
 
 /** Reads results that lie not in their cells but where the cells point. */
 export interface CellReader {
+  /** Takes a piece of the stream of operations. @returns those that are whole. */
+  operations(payload: Uint8Array): Uint8Array
   /** Takes bytes that cells of the next results point into; they are its own. */
   add(bytes: Uint8Array): void
   /**
@@ -139,6 +142,9 @@ export class SlotReader {
     switch (kind) {
       case L.SLOT_DICTIONARY:
         this.#readEntries(slot, rowCount)
+        return
+      case L.SLOT_OPERATIONS:
+        items.push({ kind: 'operations', bytes: this.#cells!.operations(this.#payload(slot)) })
         return
       case L.SLOT_BLOB:
         this.#cells!.add(this.#payload(slot))

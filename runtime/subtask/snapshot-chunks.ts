@@ -8,6 +8,7 @@
 
 import {
   SECTION_BYTES_OFFSET,
+  SECTION_FUNCTIONS,
   SECTION_HEADER_BYTES,
   SECTION_KEY_GROUP_OFFSET,
   SECTION_KIND_OFFSET,
@@ -80,6 +81,7 @@ export function chunksOfSnapshot(snapshot: Uint8Array<ArrayBuffer>): Uint8Array<
 
 /** The sections a subtask restores, in the order the kernel wants them: operator, keys, then the rest. */
 export function sectionsForSubtask(chunks: readonly Uint8Array<ArrayBuffer>[], ownsKeyGroup: (keyGroup: number) => boolean): Uint8Array[] {
-  const sections = chunks.flatMap(readSections).filter((section) => section.kind === SECTION_OPERATOR || ownsKeyGroup(section.keyGroup))
+  const isOwn = ({ kind, keyGroup }: Section) => kind === SECTION_OPERATOR || (kind !== SECTION_FUNCTIONS && ownsKeyGroup(keyGroup))
+  const sections = chunks.flatMap(readSections).filter(isOwn)
   return sections.sort((a, b) => a.kind - b.kind).map((section) => section.bytes)
 }

@@ -178,7 +178,8 @@ test('mode, closing, evictor and flags are those of the spec', () => {
 })
 
 describe('aggregates', () => {
-  const withAggregates = (aggregates: Readonly<Record<string, AggregateSpec>>) => configOf({ window: { kind: 'global' }, aggregates })
+  const withAggregates = (aggregates: Readonly<Record<string, AggregateSpec>>, fields: Partial<WindowSpec> = {}) =>
+    configOf({ window: { kind: 'global' }, aggregates, ...fields })
 
   test('share a value when they read the same columns', () => {
     const config = withAggregates({
@@ -239,8 +240,27 @@ describe('aggregates', () => {
     ])
   })
 
-  test('of functions of the user get the records with all their columns', () => {
-    const config = withAggregates({ n: { fn: 'count' }, mine: { fn: 'custom', function: true, where } })
+  test('of functions of the user are told every record with all its columns; or get the records, where those are kept', () => {
+    const aggregates = { n: { fn: 'count' }, mine: { fn: 'custom', function: true, where } } as const
+    const told = withAggregates(aggregates)
+    expect(told.aggregates).toEqual([
+      ['n', 'COUNT_ROWS', -1, 0, 0],
+      ['~handle', 'HANDLE', -1, 0, 0],
+    ])
+    expect(told.flags).toBe(L.FLAG_OPERATIONS)
+    expect(told.layout.columns.map(({ name }) => name)).toEqual(['k', 't', 'v', 'w', 's', 'b', '~where'])
+    for (const fields of [
+      { accumulation: 'retracting' },
+      { evictor: { kind: 'count', n: 1 } },
+      { window: { kind: 'around', beforeMs: 1, afterMs: 1 } },
+      { window: { kind: 'session', gapMs: 1, maxLengthMs: 9 } },
+      { apply: { function: true, schema: { x: 'f64' } } },
+    ] satisfies Partial<WindowSpec>[]) {
+      const kept = withAggregates(aggregates, fields)
+      expect(kept.aggregates.at(-1)).toEqual(['~records', 'RECORDS', -1, 0, 0])
+      expect(kept.flags).toBe(L.FLAG_KEEP_RECORDS)
+    }
+    const config = withAggregates(aggregates, { keepRecords: true })
     expect(config.aggregates).toEqual([
       ['n', 'COUNT_ROWS', -1, 0, 0],
       ['~records', 'RECORDS', -1, 0, 0],

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
 import type { DeadLetter } from '../../runtime/batch-builder.ts'
-import { hasWindowFunctions, ResultCells, windowFunctionsStage } from '../../runtime/panes/pane-parts.ts'
+import { hasFunctions, ResultCells, windowFunctionsStage } from '../../runtime/panes/pane-parts.ts'
 import type { AggregateSpec, WindowSpec } from '../../runtime/plan.ts'
 import type { RecordBatch, RowObject } from '../../runtime/record-batch.ts'
 import { type OutputItem, SlotReader } from '../../runtime/ring/slot-reader.ts'
@@ -134,7 +134,7 @@ describe('functions of a window', () => {
   type Aggregates = Readonly<Record<string, AggregateSpec>>
   function run(fields: Partial<WindowSpec>, functions: Readonly<Record<string, unknown>>, rows: readonly ResultRow[], results: Schema) {
     const { spec, plan, writer, reader } = setUp(fields, ['k'])
-    expect(hasWindowFunctions(spec)).toBe(true)
+    expect(hasFunctions(spec)).toBe(true)
     const letters: DeadLetter[] = []
     const out: { row: RowObject; pane: object }[] = []
     const stage = windowFunctionsStage({
@@ -143,6 +143,7 @@ describe('functions of a window', () => {
       keyColumns: ['k'],
       resultSchema: results,
       functionOf: (name) => functions[name],
+      accumulators: null,
       report: { filtered: () => {}, deadLetter: (letter) => letters.push(letter) },
       next: [
         ({ batch }) => {
@@ -232,7 +233,7 @@ describe('functions of a window', () => {
       result: (list: unknown[]) => (list.length === 0 ? null : { list }),
     }
     const aggregates: Aggregates = { all: { fn: 'custom', function: true }, some: { fn: 'custom', function: true, where } }
-    const { layout } = setUp({ aggregates }, ['k'])
+    const { layout } = setUp({ aggregates, keepRecords: true }, ['k'])
     expect(layout.columns.map(({ name }) => name)).toEqual(['k', 't', 'v', 'n', 's', 'b', '~where'])
     const rows: readonly ResultRow[] = [
       { keys: [0], aggregates: [records([1, 'a', 1, 2, null, null, null, 1], [2, 'a', 2, 0, null, null, null, 0])] },
@@ -240,7 +241,7 @@ describe('functions of a window', () => {
     ]
     const bounds = schema({ windowStart: timestamp(), windowEnd: timestamp(), k: utf8() })
     const results: Schema = { columns: [...bounds.columns, { name: 'all', type: 'json' }, { name: 'some', type: 'json' }] }
-    const { out } = run({ aggregates }, { 'aggregate.all': functions, 'aggregate.some': functions }, rows, results)
+    const { out } = run({ aggregates, keepRecords: true }, { 'aggregate.all': functions, 'aggregate.some': functions }, rows, results)
     expect(out.map(({ row }) => Object.values(row))).toEqual([
       [
         0,

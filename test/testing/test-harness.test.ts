@@ -3,14 +3,15 @@
 import { describe, expect, test } from 'vitest'
 import { ManualClock, testJob } from '../../adapters/testing.ts'
 import { count, sum } from '../../runtime/aggregate.ts'
+import { customAggregate } from '../../runtime/aggregate-series.ts'
 import { collect } from '../../runtime/aggregate-values.ts'
 import { col } from '../../runtime/expression/expression.ts'
 import { pipeline } from '../../runtime/pipeline.ts'
 import { run } from '../../runtime/run.ts'
 import { f64, schema, timestamp, utf8 } from '../../runtime/schema.ts'
-import { onCount, onProcessingTime } from '../../runtime/trigger.ts'
+import { onCount, onProcessingTime, onWatermark } from '../../runtime/trigger.ts'
 import { boundedOutOfOrderness } from '../../runtime/watermark.ts'
-import { globalWindow, session, tumbling } from '../../runtime/window.ts'
+import { globalWindow, session, sliding, tumbling } from '../../runtime/window.ts'
 import { Prng } from '../support/prng.ts'
 
 const readings = schema({ device: utf8(), at: timestamp(), value: f64() })
@@ -122,6 +123,38 @@ describe('restarts and crashes change nothing', () => {
       .aggregate({ n: count(), all: collect('value') })
       .sink('out'),
   }
+  /** Order matters to it, so records may neither be lost nor come twice. */
+  const listed = customAggregate({
+    create: (): { list: number[] } => ({ list: [] }),
+    add: ({ list }, { value }: { value: number | null }) => ({ list: [...list, value ?? -0] }),
+    merge: (a, b) => ({ list: [...a.list, ...b.list] }),
+    result: ({ list }) => list.join(' '),
+  })
+  const functions = {
+    'functions on sessions': stream()
+      .keyBy('device')
+      .window(session('20s'))
+      .allowedLateness('30s')
+      .lateTo('late')
+      .aggregate({ all: listed })
+      .sink('out'),
+    'functions on discarding windows': stream()
+      .keyBy('device')
+      .window(sliding('30s', '10s'))
+      .trigger(onWatermark({ early: onCount(2) }))
+      .discarding()
+      .lateTo('late')
+      .aggregate({ all: listed, n: count() })
+      .sink('out'),
+    'functions that are taken back': stream()
+      .keyBy('device')
+      .window(session('20s'))
+      .retracting()
+      .trigger(onCount(1))
+      .lateTo('late')
+      .aggregate({ all: listed })
+      .sink('out'),
+  }
   type Step = { readonly rows: readonly ReturnType<typeof row>[] } | { readonly watermarkMs: number } | 'checkpoint' | 'restart' | 'crash'
 
   function script(prng: Prng, isDisturbed: boolean): readonly Step[] {
@@ -140,7 +173,7 @@ describe('restarts and crashes change nothing', () => {
     })
   }
 
-  test.each(Object.entries(jobs))('%s', async (_, declared) => {
+  test.each(Object.entries({ ...jobs, ...functions }))('%s', async (_, declared) => {
     for (let seed = 1; seed <= 12; seed++) {
       const outcomes = []
       for (const isDisturbed of [false, true]) {

@@ -1,30 +1,19 @@
 /**
- * Starts a job: binds sources, sinks, store and host to a pipeline, recovers the newest checkpoint, and lets it run.
+ * What starting a job takes and gives. What a running job consists of is in engine.ts, loaded here: a page that declares a pipeline has
+ * not downloaded it yet.
  *
- * Before: pipeline.ts or a JSON plan. After: coordinator/job.
- *
- * Invariant: a job either starts whole or throws before the first record is read, with everything it opened closed again.
+ * Before: pipeline.ts or a JSON plan. After: engine.ts.
  */
 
-import { platform } from '#platform'
 import type { DeadLetter } from './batch-builder.ts'
 import type { CheckpointStore } from './checkpoint/checkpoint-store.ts'
-import { type Clock, systemClock } from './clock.ts'
-import { type AssemblyCheckpoints, assemble } from './coordinator/assembly.ts'
-import { JobGraph } from './coordinator/job-graph.ts'
+import type { Clock } from './clock.ts'
 import type { JobStatus } from './coordinator/job-status.ts'
-import type { RowFunction } from './coordinator/stage.ts'
-import { type Duration, durationMs } from './duration.ts'
-import { ConfigError } from './errors.ts'
-import type { Host } from './host/host.ts'
+import type { Duration } from './duration.ts'
 import type { StepOrder } from './host/inline-host.ts'
 import type { Job, SinkNames, SourceNames } from './pipeline.ts'
-import { isExtended } from './plan-kernel.ts'
-import { isStage, needsOrder } from './plan-stages.ts'
-import { kernelModule } from './platform/kernel-module.ts'
 import type { Sink } from './sink/sink.ts'
 import type { Source } from './source/source.ts'
-import { looksAtRecords, needsRules } from './source/watermark-strategy.ts'
 
 export interface CheckpointOptions {
   readonly store: CheckpointStore
@@ -85,10 +74,6 @@ export interface Run {
   stop(): Promise<JobStatus>
 }
 
-const DEFAULTS = { everyMs: 10_000, keyGroupCount: 128, memoryBytesMax: 1 << 30, batchRows: 4096, ringSlots: 64, tolerableFailures: 3 }
-
-const warned = new Set<string>()
-
 /**
  * Starts a job.
  *
@@ -105,205 +90,7 @@ const warned = new Set<string>()
  * await run.finished
  * ```
  */
-export async function start<J extends Job>(job: J, given: StartOptions<J>): Promise<Run> {
-  const options: StartOptions = given
-  const settings = checkedSettings(options)
-  const clock = options.clock ?? systemClock
-  const graph = await makeGraph(job, settings)
-  checkBindings(
-    'source',
-    graph.sources.map((source) => source.uid),
-    options.sources,
-  )
-  checkBindings('sink', graph.sinkNames, options.sinks)
-  checkShapes(options)
-  const opened: (() => Promise<unknown>)[] = []
-  try {
-    const checkpoints = options.checkpoints === undefined ? null : await recoverFrom(options.checkpoints, graph, settings, options, opened)
-    const host = await makeHost(options, clock)
-    opened.push(() => host.close())
-    const running = await assemble({
-      graph,
-      sources: options.sources,
-      sinks: options.sinks,
-      ...settings,
-      isOrdered: options.ordered ?? true,
-      clock,
-      host,
-      taskOrder: options.scheduler ?? ((count) => Array.from({ length: count }, (_, index) => index)),
-      onDeadLetter: options.onDeadLetter,
-      timeRules: needsTimeRules(graph, options) ? await import('./coordinator/ruled-time-track.ts') : null,
-      checkpoints,
-      opened,
-    })
-    return {
-      finished: running.finished,
-      status: () => running.status(),
-      checkpoint: () => running.checkpoint(),
-      advanceWatermark: (source, watermarkMs) => running.advanceWatermark(source, watermarkMs),
-      stop: () => running.stop(),
-    }
-  } catch (error) {
-    for (const close of opened.toReversed()) await close().catch(() => {})
-    throw error
-  }
-}
-
-/**
- * Filter and map, operators with state, watermark strategies that look at every record, and windows beyond the simple ones are loaded for
- * plans that have them.
- */
-async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
-  const hasTransforms = job.plan.operators.some((spec) => spec.op === 'filter' || spec.op === 'map')
-  const hasStrategies = job.plan.operators.some((spec) => spec.op === 'eventTime' && looksAtRecords(spec))
-  const windows = job.plan.operators.filter((spec) => spec.op === 'window')
-  const panes = windows.some(isExtended) ? await import('./panes/pane-parts.ts') : null
-  const hasAssigned = panes !== null && windows.some(({ window }) => panes.isAssigned(window))
-  const hasOperators = job.plan.operators.some((spec) => isStage(spec) || (spec.op === 'window' && needsOrder(spec)))
-  return new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {
-    batchRows: settings.batchRows,
-    slotCount: settings.ringSlots,
-    memoryBytesMax: settings.memoryBytesMax,
-    transforms: hasTransforms ? await import('./coordinator/transform-stage.ts') : null,
-    strategies: hasStrategies ? await import('./source/record-strategies.ts') : null,
-    panes,
-    assigners: hasAssigned ? await import('./window-assigner/window-assigner.ts') : null,
-    operators: hasOperators ? await import('./operator/make-operator.ts') : null,
-  })
-}
-
-/** Rules of live sources are loaded for jobs that have one, or ask for them. */
-function needsTimeRules({ analyzed, plan }: JobGraph, { sources }: StartOptions): boolean {
-  return plan.operators.some((spec) => {
-    if (spec.op !== 'eventTime') return false
-    const { sourceUid } = analyzed.operators.get(spec.uid)!
-    return needsRules(spec, !sources[sourceUid]!.isBounded)
-  })
-}
-
-async function recoverFrom(
-  checkpoints: CheckpointOptions,
-  graph: JobGraph,
-  settings: Settings,
-  options: StartOptions,
-  opened: (() => Promise<unknown>)[],
-): Promise<AssemblyCheckpoints> {
-  for (const { uid } of graph.sources) {
-    const source = options.sources[uid]!
-    if (!source.isReplayable)
-      warn(options, `Source ${uid} (${source.kind}) cannot be rewound: records between the last checkpoint and a crash are lost`)
-  }
-  const everyMs =
-    checkpoints.every === undefined ? DEFAULTS.everyMs : durationMs(checkpoints.every, { of: 'checkpoints.every', positive: true })
-  const module = await import('./coordinator/checkpointing.ts')
-  const recovery = await module.openStore({
-    store: checkpoints.store,
-    plan: graph.plan,
-    keyGroupCount: settings.keyGroupCount,
-    resume: checkpoints.resume ?? 'auto',
-    warn: (message) => warn(options, message),
-  })
-  opened.push(() => recovery.session.close())
-  return { module, recovery, everyMs, tolerableFailures: checkpoints.tolerableFailures ?? DEFAULTS.tolerableFailures }
-}
-
-async function makeHost(options: StartOptions, clock: Clock): Promise<Host> {
-  const wish = options.host ?? 'auto'
-  const isShared = wish === 'workers' || (wish === 'auto' && platform.canShare)
-  if (wish === 'workers' && !platform.canShare) {
-    throw new ConfigError('SHARED_MEMORY_UNAVAILABLE', `Cannot start workers: ${platform.whyNot}, or use host: 'inline'`)
-  }
-  if (wish === 'auto' && !platform.canShare && platform.name === 'browser') warn(options, `Running on one thread: ${platform.whyNot}`)
-  // Each host is loaded when it is used: a page that shares nothing does not download Comlink.
-  if (isShared) {
-    const { WorkerHost } = await import('./host/worker-host.ts')
-    return new WorkerHost({ load: (kind) => kernelModule(true, kind), clock, spawn: () => platform.spawn() })
-  }
-  const { InlineHost } = await import('./host/inline-host.ts')
-  return new InlineHost({
-    load: (kind) => kernelModule(false, kind),
-    clock,
-    ...(options.scheduler === undefined ? {} : { order: options.scheduler }),
-  })
-}
-
-function warn(options: StartOptions, message: string): void {
-  if (options.onWarning !== undefined) return options.onWarning(message)
-  if (warned.has(message)) return
-  warned.add(message)
-  console.warn(`millrace: ${message}`)
-}
-
-interface Settings {
-  readonly parallelism: number
-  readonly keyGroupCount: number
-  readonly memoryBytesMax: number
-  readonly batchRows: number
-  readonly ringSlots: number
-}
-
-function checkedSettings(options: StartOptions): Settings {
-  const whole = (name: keyof Settings, fallback: number, least: number, most: number): number => {
-    const value = options[name] ?? fallback
-    if (!Number.isInteger(value) || value < least || value > most) {
-      throw new ConfigError('OPTION_INVALID', `${name} is ${String(value)}; it must be a whole number from ${least} to ${most}`)
-    }
-    return value
-  }
-  const keyGroupCount = whole('keyGroupCount', DEFAULTS.keyGroupCount, 1, 32_768)
-  const ringSlots = whole('ringSlots', DEFAULTS.ringSlots, 2, 65_536)
-  if ((ringSlots & (ringSlots - 1)) !== 0) throw new ConfigError('OPTION_INVALID', `ringSlots is ${ringSlots}; it must be a power of two`)
-  oneOf('host', options.host, ['auto', 'workers', 'inline'])
-  if (options.checkpoints !== undefined) {
-    const { resume, tolerableFailures = DEFAULTS.tolerableFailures } = options.checkpoints
-    oneOf('checkpoints.resume', resume, ['auto', 'always', 'never'])
-    if (!Number.isInteger(tolerableFailures) || tolerableFailures < 0) {
-      throw new ConfigError(
-        'OPTION_INVALID',
-        `checkpoints.tolerableFailures is ${String(tolerableFailures)}; it must be a whole number from 0`,
-      )
-    }
-  }
-  return {
-    keyGroupCount,
-    ringSlots,
-    parallelism: whole('parallelism', 1, 1, Math.min(keyGroupCount, 256)),
-    memoryBytesMax: whole('memoryBytesMax', DEFAULTS.memoryBytesMax, 1 << 20, 2 ** 32),
-    batchRows: whole('batchRows', DEFAULTS.batchRows, 1, 65_536),
-  }
-}
-
-function checkBindings(kind: 'source' | 'sink', wanted: readonly string[], given: Readonly<Record<string, unknown>>): void {
-  for (const name of wanted) {
-    if (!Object.hasOwn(given, name)) {
-      throw new ConfigError(
-        'BINDING_MISSING',
-        `No ${kind} is bound to ${name}; the job needs ${wanted.join(', ')}, given were ${Object.keys(given).join(', ') || 'none'}`,
-      )
-    }
-  }
-  for (const name of Object.keys(given)) {
-    if (!wanted.includes(name)) throw new ConfigError('BINDING_UNKNOWN', `The job has no ${kind} ${name}; it has ${wanted.join(', ')}`)
-  }
-}
-
-/** @throws ConfigError when an option is none of its words. */
-function oneOf(name: string, value: string | undefined, words: readonly string[]): void {
-  if (value !== undefined && !words.includes(value))
-    throw new ConfigError('OPTION_INVALID', `${name} is ${String(value)}; it must be one of ${words.join(', ')}`)
-}
-
-/** Plain JavaScript can bind anything: what is no source or sink is told before it is used. */
-function checkShapes({ sources, sinks }: StartOptions): void {
-  const check = (kind: string, bound: Readonly<Record<string, unknown>>, method: string) => {
-    for (const [name, value] of Object.entries(bound)) {
-      if (typeof (value as Readonly<Record<string, unknown>> | null | undefined)?.[method] === 'function') continue
-      throw new ConfigError(
-        'BINDING_INVALID',
-        `What is bound to ${kind} ${name} is no ${kind}: it has no method ${method}; bind what csvFile, rowsSource, collectSink and their like return`,
-      )
-    }
-  }
-  check('source', sources, 'splits')
-  check('sink', sinks, 'open')
+export async function start<J extends Job>(job: J, options: StartOptions<J>): Promise<Run> {
+  const { startJob } = await import('./engine.ts')
+  return startJob(job, options)
 }

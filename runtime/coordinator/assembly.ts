@@ -1,7 +1,7 @@
 /**
  * Builds a running job from its graph and what the user bound: sinks first, then subtasks, sources and outlets.
  *
- * Before: start.ts has checked options, opened the store and chosen the host. After: coordinator/job runs what is put together here.
+ * Before: engine.ts has checked options, opened the store and chosen the host. After: coordinator/job runs what is put together here.
  *
  * Invariant: whatever is opened here is in `opened`, so that a failure half-way closes all of it.
  */

@@ -1,7 +1,7 @@
 /**
  * The part of a job that only jobs with checkpoints need: opening the store, recovering, and what subtasks restore.
  *
- * Before: start.ts loads it when checkpoints are asked for, so that other jobs do not download it. After: checkpoint/ and the coordinator of checkpoints.
+ * Before: engine.ts loads it when checkpoints are asked for, so that other jobs do not download it. After: checkpoint/ and the coordinator of checkpoints.
  */
 
 import type { CheckpointSession, CheckpointStore } from '../checkpoint/checkpoint-store.ts'

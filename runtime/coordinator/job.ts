@@ -1,7 +1,7 @@
 /**
  * A job that runs: one loop on the coordinator's thread that lets intakes read, subtasks work (inline), outlets give on, and checkpoints happen.
  *
- * Before: start.ts has bound sources, sinks, store and host. After: everything else in this folder.
+ * Before: engine.ts has bound sources, sinks, store and host. After: everything else in this folder.
  * States: running → draining (all read, or asked to stop) → final checkpoint → ended; or failed, from anywhere.
  *
  * Invariant: nothing is awaited inside the loop that needs the loop to go on.

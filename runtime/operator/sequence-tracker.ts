@@ -34,8 +34,6 @@ export class SequenceTracker implements StatefulOperator {
   readonly #rules: SequenceRules
   readonly #silentAfterMs: number
   readonly #forgetAfterMs: number
-  /** Whether every source has a timer, not only those with holes. */
-  readonly #hasTimers: boolean
   readonly #sourceColumns: readonly number[]
   readonly #sequenceColumn: number
   readonly #sources = new Map<string, SourceSequence>()
@@ -67,7 +65,6 @@ export class SequenceTracker implements StatefulOperator {
     this.#rules = { window: spec.reorderWindow, restartBelow: spec.restartBelow ?? Number.NEGATIVE_INFINITY, wrapsAt: spec.wrapsAt ?? 0 }
     this.#silentAfterMs = spec.silentAfterMs ?? Number.POSITIVE_INFINITY
     this.#forgetAfterMs = spec.forgetAfterMs ?? Number.POSITIVE_INFINITY
-    this.#hasTimers = Math.min(this.#silentAfterMs, this.#forgetAfterMs) < Number.POSITIVE_INFINITY
     this.#sourceColumns = spec.source.map((name) => columnIndex(schema, name))
     this.#sequenceColumn = columnIndex(schema, spec.sequence)
     this.#findings = output.side === null ? null : new Findings(findingsSchema(spec, schema), output.rowsMax)
@@ -165,7 +162,7 @@ export class SequenceTracker implements StatefulOperator {
     if (timeMs > this.#maxMs) this.#maxMs = timeMs
     if (isNewest) sequence.lastMs = timeMs
     // Silence moves away with every record: its timer may be early, and is set again when it is due.
-    if (sequence.newHoleMs < sequence.timerMs || (this.#hasTimers && sequence.timerMs === Number.POSITIVE_INFINITY)) this.#arm(sequence)
+    if (Math.min(sequence.newHoleMs, this.#quietDueMs(sequence)) < sequence.timerMs) this.#arm(sequence)
     sequence.newHoleMs = Number.POSITIVE_INFINITY
   }
 
@@ -212,10 +209,14 @@ export class SequenceTracker implements StatefulOperator {
 
   /** Sets the timer of a source to the earliest time at which there may be something to tell. */
   #arm(sequence: SourceSequence): void {
-    const silenceMs = sequence.isSilent ? Number.POSITIVE_INFINITY : sequence.lastMs + this.#silentAfterMs
-    const dueMs = Math.min(sequence.holeDueMs, silenceMs, sequence.lastMs + this.#forgetAfterMs)
+    const dueMs = Math.min(sequence.holeDueMs, this.#quietDueMs(sequence))
     sequence.timerMs = dueMs
     if (dueMs < Number.POSITIVE_INFINITY) this.#queue.push(dueMs, sequence)
+  }
+
+  /** When a source that stays quiet is silent, or forgotten. */
+  #quietDueMs({ lastMs, isSilent }: SourceSequence): number {
+    return lastMs + (isSilent ? this.#forgetAfterMs : Math.min(this.#silentAfterMs, this.#forgetAfterMs))
   }
 
   #look(sequence: SourceSequence, report: (finding: Finding) => void): void {

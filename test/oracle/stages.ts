@@ -72,6 +72,7 @@ export interface TrackRules {
   readonly sequence: string
   readonly reorderWindow: number
   readonly silentAfterMs?: number
+  readonly forgetAfterMs?: number
   readonly restartBelow?: number
 }
 
@@ -92,7 +93,6 @@ interface Missing {
 
 interface OracleSource {
   readonly cells: readonly Cell[]
-  readonly ordinal: number
   lastMs: number
   isSilent: boolean
   /** Largest number of this life; null before the first. */
@@ -131,7 +131,6 @@ class OracleTracker {
     if (source === undefined) {
       source = {
         cells,
-        ordinal: this.#sources.size,
         lastMs: Number.NEGATIVE_INFINITY,
         isSilent: false,
         top: null,
@@ -155,27 +154,42 @@ class OracleTracker {
   }
 
   watermark(watermarkMs: number): void {
-    const from = this.findings.length
     const isEnd = watermarkMs === Number.POSITIVE_INFINITY
     if (!isEnd && watermarkMs <= this.#watermarkMs) return
     if (!isEnd) this.#watermarkMs = watermarkMs
     const nowMs = isEnd ? Math.max(this.#maxMs, this.#watermarkMs) : this.#watermarkMs
-    for (const source of this.#sources.values()) {
-      if (isEnd && source.suspect !== null) {
-        const { suspect } = source
-        source.suspect = null
-        if (suspect.isNewest) this.#believe(source, suspect)
-        else this.#tell(source, 'reorder', suspect.number, source.top, suspect.atMs)
+    const from = this.findings.length
+    const { silentAfterMs = Number.POSITIVE_INFINITY, forgetAfterMs = Number.POSITIVE_INFINITY } = this.#rules
+    // In order of first appearance, so that sorting by time leaves that order.
+    for (const [id, source] of this.#sources) {
+      if (isEnd) this.#end(source)
+      for (const hole of holesOf(source)) if (hole.atMs <= nowMs) this.#tellHole(source, hole)
+      if (!source.isSilent && source.lastMs + silentAfterMs <= nowMs) {
+        source.isSilent = true
+        this.findings.push({
+          source: source.cells,
+          kind: 'silence',
+          from: source.top,
+          to: null,
+          count: 0,
+          at: source.lastMs + silentAfterMs,
+        })
       }
-      for (const hole of holesOf(source)) if (isEnd || hole.atMs <= nowMs) this.#tellHole(source, hole)
-      const { silentAfterMs } = this.#rules
-      if (silentAfterMs === undefined || source.isSilent || source.lastMs + silentAfterMs > nowMs) continue
-      source.isSilent = true
-      this.findings.push({ source: source.cells, kind: 'silence', from: source.top, to: null, count: 0, at: source.lastMs + silentAfterMs })
+      if (isEnd || source.lastMs + forgetAfterMs > nowMs) continue
+      this.#end(source)
+      this.#sources.delete(id)
     }
-    const ordinal = ({ source }: OracleFinding) => this.#sources.get(identity(source))!.ordinal
     const told = this.findings.splice(from)
-    this.findings.push(...told.sort((a, b) => a.at - b.at || ordinal(a) - ordinal(b)))
+    this.findings.push(...told.sort((a, b) => a.at - b.at))
+  }
+
+  /** Nothing more is expected: what is open is told. */
+  #end(source: OracleSource): void {
+    const { suspect } = source
+    source.suspect = null
+    if (suspect?.isNewest === true) this.#believe(source, suspect)
+    else if (suspect !== null) this.#tell(source, 'reorder', suspect.number, source.top, suspect.atMs)
+    for (const hole of holesOf(source)) this.#tellHole(source, hole)
   }
 
   #number(source: OracleSource, number: number, atMs: number, isNewest: boolean): void {

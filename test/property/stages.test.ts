@@ -89,6 +89,7 @@ function randomStage(prng: Prng): StageCase {
         sequence: 'q',
         reorderWindow: prng.pick([0, 1, 3, 10, 100]),
         ...(prng.int(2) === 0 ? { silentAfterMs: prng.pick([1, 20, 200]) } : {}),
+        ...(prng.int(3) === 0 ? { forgetAfterMs: prng.pick([1, 30, 300]) } : {}),
         ...(prng.int(3) === 0 ? { restartBelow: prng.pick([1, 3]) } : {}),
       }
   }

@@ -12,6 +12,7 @@ import { seal, unseal } from '../../runtime/checkpoint/envelope.ts'
 import { decodeManifest, encodeManifest, type Manifest } from '../../runtime/checkpoint/manifest.ts'
 import { InlineHost } from '../../runtime/host/inline-host.ts'
 import type { HostStart } from '../../runtime/host/host.ts'
+import { EventTimeSorter } from '../../runtime/operator/event-time-sorter.ts'
 import { SlotWriter } from '../../runtime/ring/slot-writer.ts'
 import type { RecordBatch } from '../../runtime/record-batch.ts'
 import type { Sink, SinkWriter } from '../../runtime/sink/sink.ts'
@@ -132,6 +133,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   { name: 'the store does not compare epochs', store: unfencedBug },
   { name: 'a barrier comes one slot late', install: lateBarrierBug },
+  {
+    name: 'operators before the division by key begin anew',
+    store: manifestBug((manifest) => ({
+      ...manifest,
+      operators: mapValues(manifest.operators, (state, name) => (name.startsWith('stage-') ? { subtasks: [] } : state)),
+    })),
+  },
+  { name: 'a sorter forgets how far event time had come', install: forgottenWatermarkBug },
+  { name: 'a watermark overtakes the rows that it releases', install: overtakingWatermarkBug },
   { name: 'a subtask hands over the snapshot of the checkpoint before', install: () => hostBug(staleSnapshots) },
   {
     name: 'subtasks get the state of their neighbours',
@@ -352,5 +362,32 @@ function staleSnapshots(start: HostStart): HostStart {
         start.events.snapshot(operator, subtask, checkpointId, subtask === 0 && stale !== undefined ? stale : sections, counters)
       },
     },
+  }
+}
+
+function forgottenWatermarkBug(): () => void {
+  const restore = EventTimeSorter.prototype.restore
+  EventTimeSorter.prototype.restore = function restoreRows(chunks) {
+    restore.call(this, chunks)
+    this.advanceWatermark(Number.NEGATIVE_INFINITY)
+  }
+  return () => {
+    EventTimeSorter.prototype.restore = restore
+  }
+}
+
+/** Every other time a sorter says that nothing is due when there is: so the watermark goes on. */
+function overtakingWatermarkBug(): () => void {
+  const isDue = Object.getOwnPropertyDescriptor(EventTimeSorter.prototype, 'isDue')!
+  let isAsked = false
+  Object.defineProperty(EventTimeSorter.prototype, 'isDue', {
+    configurable: true,
+    get(this: EventTimeSorter) {
+      isAsked = !isAsked
+      return !isAsked && isDue.get!.call(this)
+    },
+  })
+  return () => {
+    Object.defineProperty(EventTimeSorter.prototype, 'isDue', isDue)
   }
 }

@@ -8,7 +8,7 @@
  */
 
 import { call, column, planOf, type WindowPart } from '../support/plans.ts'
-import type { Prng } from '../support/prng.ts'
+import { Prng } from '../support/prng.ts'
 import { type CrashPlan, type FaultRates, NO_FAULTS } from './world.ts'
 
 export type SimRow = Readonly<Record<string, number | string | boolean | null>>
@@ -140,7 +140,7 @@ export function scenarioOf(prng: Prng): Scenario {
   const rescales = is(0.25)
   const lifeCount = prng.pick([1, 2, 2, 3, 3, 5])
   const lives = Array.from({ length: lifeCount }, () => lifeOf(prng, rescales ? prng.pick([1, 2, 3, 4]) : parallelism, rowCount))
-  return {
+  const scenario: Scenario = {
     plan,
     sinkNames,
     keyColumns,
@@ -166,6 +166,65 @@ export function scenarioOf(prng: Prng): Scenario {
         stopAtMs: null,
       },
     ],
+  }
+  const stagePrng = new Prng(prng.int(2 ** 31))
+  return stagePrng.next() < 0.35 ? withStages(stagePrng, scenario, { sizeMs, disorderMs, isLive }) : scenario
+}
+
+/**
+ * The scenario with operators that keep state between event time and everything behind it.
+ *
+ * On live sources watermarks lie anywhere, so only what does not depend on them: sorting without late records, duplicates of which all are
+ * remembered. Sorting splits that arrive in any order has no fixed order of equal times.
+ */
+function withStages(
+  prng: Prng,
+  scenario: Scenario,
+  { sizeMs, disorderMs, isLive }: { readonly sizeMs: number; readonly disorderMs: number; readonly isLive: boolean },
+): Scenario {
+  const { operators, ...plan } = scenario.plan as {
+    readonly operators: readonly { readonly uid: string; readonly inputs?: readonly string[] }[]
+  }
+  const withinMs = isLive ? disorderMs * 100 + 100 : prng.pick([1, sizeMs, sizeMs * 5])
+  const sort = {
+    op: 'sortByEventTime',
+    late: prng.pick(['pass', 'drop']),
+    bufferRecordsMax: isLive ? 10_000 : prng.pick([2, 30, 10_000]),
+    whenFull: 'release',
+  }
+  const distinct = {
+    op: 'deduplicate',
+    by: prng.pick([
+      ['k', 'n', 't'],
+      ['k', 't'],
+      ['n', 't'],
+    ]),
+    withinMs,
+    late: prng.pick(['pass', 'drop']),
+  }
+  const track = {
+    op: 'trackSequence',
+    source: ['k'],
+    sequence: 'n',
+    reorderWindow: prng.pick([0, 2, 5]),
+    silentAfterMs: prng.pick([1, sizeMs]),
+    forgetAfterMs: sizeMs * 20,
+    findingsTo: 'findings',
+  }
+  // Duplicates among several live splits: which is the first is open, so they must be equal in every column.
+  const all = { ...distinct, by: ['k', 'n', 't', 'v'] }
+  const stages = isLive
+    ? prng.pick([[sort], [all], [all, sort]])
+    : prng.pick([[sort], [distinct], [track], [sort, track], [distinct, sort, track], [sort, distinct]])
+  const added = stages.map((stage, index) => ({ ...stage, uid: `stage-${index}`, inputs: [index === 0 ? 'time' : `stage-${index - 1}`] }))
+  const last = added.at(-1)!.uid
+  const behind = operators.map((operator) => (operator.inputs?.[0] === 'time' ? { ...operator, inputs: [last] } : operator))
+  const hasFindings = stages.includes(track)
+  return {
+    ...scenario,
+    plan: { ...plan, operators: [...behind, ...added] },
+    sinkNames: [...scenario.sinkNames, ...(hasFindings ? ['findings'] : [])],
+    keyColumns: new Map([...scenario.keyColumns, ['findings', []]]),
   }
 }
 

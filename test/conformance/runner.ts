@@ -20,7 +20,6 @@ import { start } from '../../runtime/start.ts'
 import type { Type } from '../support/plans.ts'
 import { type Case, missingFeature, type WindowDefinition } from './case.ts'
 import { Checker, Mismatch, timeOf } from './checker.ts'
-import { ScriptedJob } from './scripted-job.ts'
 import { type EmittedPane, ScriptedWindow } from './scripted-window.ts'
 import { runWatermarkCombine, runWatermarkGenerator } from './watermark-cases.ts'
 import { planOfCase, windowOf } from './window-plan.ts'
@@ -60,8 +59,7 @@ export async function runCase(test: Case, file: string): Promise<CaseOutcome> {
     else if (test.kind === 'watermark-generator') runWatermarkGenerator(test)
     else if (test.kind === 'watermark-combine') runWatermarkCombine(test)
     else if (test.inputFile !== undefined) await runInputFile(test, file)
-    else if (test.config.watermark === undefined) await runScript(test)
-    else await runGeneratedWatermarks(test)
+    else await runScript(test)
     return { id, kind: 'passed' }
   } catch (error) {
     if (error instanceof Mismatch) return { id, kind: 'failed', where: error.where, expected: error.expected, actual: error.actual }
@@ -139,12 +137,12 @@ async function runSessionMerge({ adds = [] }: Case): Promise<void> {
   try {
     for (const [index, step] of adds.entries()) {
       if ('retire' in step) {
-        window.watermark(step.retire[1] - 1)
+        await window.watermark(step.retire[1] - 1)
         continue
       }
       const [start, end] = step.add
       const seen = window.panes.length
-      window.element({ t: start, gap: end - start }, start)
+      await window.element({ t: start, gap: end - start })
       const panes = window.panes.slice(seen)
       const bounds = ({ row }: EmittedPane) => [row['windowStart'], row['windowEnd']]
       const sources = panes.filter(({ change }) => change === '-D').map(bounds)
@@ -193,51 +191,30 @@ function schemaOf({ script = [] }: Case): { readonly schema?: Readonly<Record<st
   return hasTexts ? { schema: { id: 'i32', t: 'timestamp', key: 'utf8', value: 'utf8' } } : {}
 }
 
-/** Elements and watermarks by hand. */
+/** Later than any event time of a case, so that none counts as being in the future. */
+const NOW_MS = 8.64e15
+
+/** Elements by hand, and watermarks too, or by the product after every element. */
 async function runScript(test: Case): Promise<void> {
   const steps = test.script ?? []
+  const { watermark } = test.config
   const isKeyed = steps.some((step) => 't' in step && step.key !== undefined)
-  let window = await ScriptedWindow.open(planOfCase(test, { delayMs: 0, isKeyed, ...schemaOf(test) }))
+  const plan = planOfCase(test, { delayMs: watermark?.bound ?? 0, isKeyed, ...schemaOf(test) })
+  const window = await ScriptedWindow.open(plan, watermark === undefined ? {} : { watermarks: 'declared', startMs: NOW_MS })
   const checker = new Checker(test)
   try {
     for (const [index, step] of steps.entries()) {
-      if ('t' in step) window.element(checker.row(step), step.t === null ? 0 : timeOf(step.t))
-      else if ('advanceProcessingTime' in step) window.processingTime(step.advanceProcessingTime)
-      else if ('watermark' in step) window.watermark(step.watermark === 'MAX' ? Number.POSITIVE_INFINITY : timeOf(step.watermark))
-      else if ('checkpointRestore' in step) window = await window.restored()
+      if ('t' in step) await window.element(checker.row(step))
+      else if ('advanceProcessingTime' in step)
+        await window.processingTime(step.advanceProcessingTime + (watermark === undefined ? 0 : NOW_MS))
+      else if ('watermark' in step) await window.watermark(step.watermark === 'MAX' ? Number.POSITIVE_INFINITY : timeOf(step.watermark))
+      else if ('checkpointRestore' in step) await window.restore()
       else if ('expect' in step) checker.check(`step ${index}`, step.expect, window.panes, window.late, await window.dropped())
       else if ('expectDropped' in step) checker.checkDropped(`step ${index}`, step.expectDropped, await window.dropped())
       else checker.checkCounters(`step ${index}`, step.expectCounters, await window.closed())
     }
   } finally {
     await window.close()
-  }
-}
-
-/** Elements by hand, watermarks by the product, after every one. */
-async function runGeneratedWatermarks(test: Case): Promise<void> {
-  const steps = test.script ?? []
-  const isKeyed = steps.some((step) => 't' in step && step.key !== undefined)
-  const job = await ScriptedJob.open(planOfCase(test, { delayMs: test.config.watermark!.bound ?? 0, isKeyed, ...schemaOf(test) }))
-  const checker = new Checker(test)
-  try {
-    for (const [index, step] of steps.entries()) {
-      if ('t' in step) {
-        job.element(checker.row(step))
-      } else if ('checkpointRestore' in step) {
-        await job.restore()
-      } else if ('expect' in step) {
-        await job.settle()
-        checker.check(`step ${index}`, step.expect, job.panes, job.late, await job.dropped())
-      } else if ('expectDropped' in step) {
-        await job.settle()
-        checker.checkDropped(`step ${index}`, step.expectDropped, await job.dropped())
-      } else if (!('advanceProcessingTime' in step)) {
-        throw new Mismatch(`step ${index}`, 'a step of a script whose watermarks are generated', step)
-      }
-    }
-  } finally {
-    await job.close()
   }
 }
 

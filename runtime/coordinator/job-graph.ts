@@ -227,14 +227,14 @@ export class JobGraph {
     })
   }
 
-  /** A window by the clock whose rows have no event time: it is marked as if they had one, and its only watermark is the end of the stream. */
+  /** A window by the clock whose rows have no event time: it is marked as if they had one, and its only watermark is the end of the stream: no event time is observed. */
   #byClock(spec: WindowSpec, schema: Schema, leaves: StageLeaves, exchange: Exchange, offer: Stage): Stage {
     const time: EventTimeSpec = {
       uid: this.#innerUid(spec, 'clock'),
       op: 'eventTime',
       inputs: spec.inputs,
       column: '',
-      watermark: { kind: 'manual', everyRecords: EVERY_RECORDS_DEFAULT },
+      watermark: { kind: 'monotonous', flushAfterMs: null, everyRecords: EVERY_RECORDS_DEFAULT },
     }
     leaves.track({ spec: time, schema, exchanges: [exchange], nodes: [], makeGenerator: plainGenerator(time), report: leaves.report })
     return ({ batch }) => offer({ batch, times: exchange.clockTimes(batch.rowCount) })

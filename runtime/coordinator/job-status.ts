@@ -127,7 +127,10 @@ export function jobStatus(
     epoch: parts.epoch,
     durationMs,
     sources,
-    eventTimes: parts.intakes.flatMap(({ intake, tracks }) => tracks.map((track) => eventTimeStatus(intake.uid, track, parts.clock.now()))),
+    eventTimes: parts.intakes.flatMap(({ intake, tracks }) =>
+      // Windows by the clock have a track without a column.
+      tracks.filter(({ spec }) => spec.column !== '').map((track) => eventTimeStatus(intake.uid, track, parts.clock.now())),
+    ),
     operators,
     windows,
     sinks: parts.sinks.map(({ name, rowCount, delivery }) => ({ name, rows: rowCount, delivery })),

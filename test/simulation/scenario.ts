@@ -111,14 +111,11 @@ export function scenarioOf(prng: Prng): Scenario {
     windows,
     ...(is(0.3) ? { whereFirst: call('lt', column('n'), 5) } : {}),
   })
-  if (mayIdle)
-    (plan.operators.find((operator) => 'op' in operator && operator.op === 'eventTime') as { watermark: object }).watermark = {
-      kind: 'boundedOutOfOrderness',
-      delayMs,
-      everyRecords,
-      idleAfterMs: 30,
-      maxFutureSkewMs: null,
-    }
+  const time = plan.operators.find((operator) => 'op' in operator && operator.op === 'eventTime') as { watermark: object }
+  // Numbers of its own, so that seeds keep the rest of their scenarios.
+  const own = new Prng(sizeMs * 7_919 + disorderMs * 31 + rowCount + everyRecords)
+  if (mayIdle) time.watermark = { ...time.watermark, idleAfterMs: 30 }
+  if (!isLive) time.watermark = strategyOf(own, { delayMs, everyRecords, sizeMs })
   if (hasDirectSink) plan.operators.push({ uid: 'direct-sink', op: 'sink', name: 'direct', inputs: ['time'] })
   const sinkNames = [
     ...windows.flatMap(({ name, lateSink }) => [`${name}-out`, ...(lateSink === undefined ? [] : [lateSink])]),
@@ -226,6 +223,23 @@ function withStages(
     sinkNames: [...scenario.sinkNames, ...(hasFindings ? ['findings'] : [])],
     keyColumns: new Map([...scenario.keyColumns, ['findings', []]]),
   }
+}
+
+/** Strategies of which what is late follows from the records alone. */
+function strategyOf(
+  prng: Prng,
+  { delayMs, everyRecords, sizeMs }: { readonly delayMs: number; readonly everyRecords: number; readonly sizeMs: number },
+): object {
+  const learned = { p: prng.pick([0.5, 0.9, 1]), windowRecords: prng.pick([1, 10, 100]) }
+  const strategy = prng.pick<object>([
+    { kind: 'boundedOutOfOrderness', delayMs },
+    { kind: 'boundedOutOfOrderness', delayMs },
+    { kind: 'boundedOutOfOrderness', delayMs },
+    { kind: 'percentile', ...learned },
+    { kind: 'predicted', ...learned },
+    { kind: 'punctuated', when: call('lt', column('n'), 0), time: call('sub', column('t'), delayMs) },
+  ])
+  return { ...strategy, everyRecords, ...(prng.int(4) === 0 ? { maxDriftMs: prng.pick([0, sizeMs, sizeMs * 10]) } : {}) }
 }
 
 function lifeOf(prng: Prng, parallelism: number, rowCount: number): LifePlan {

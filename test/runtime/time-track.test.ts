@@ -337,6 +337,15 @@ test('with or without the rules, bounded sources that name none have the same wa
   }
 })
 
+test('a checkpoint of before, which only had the largest event times, goes on with the watermarks that follow from them', () => {
+  const world = new World({ kind: 'boundedOutOfOrderness', delayMs: 10 }, { splits: 2 })
+  const splits = [200, 100].map((maxMs) => ({ state: { maxMs }, isEnded: false }))
+  world.track.open(splits, { watermarkMs: 80 })
+  expect(world.watermarkMs).toBe(80)
+  world.feed(0, 300)
+  expect(world.watermarkMs).toBe(89)
+})
+
 test('whatever happens, the watermark never goes back', () => {
   for (let seed = 1; seed <= 150; seed++) {
     const prng = new Prng(seed)

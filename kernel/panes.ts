@@ -26,7 +26,7 @@ import { readPaneConfig } from "./pane/pane-config";
 import {
   beginBatch, configureOperator, continueBatch, isSuspended, lateDropped, outsideRecords, recordsIn, restoreSweep, sweptMs,
 } from "./pane/pane-operator";
-import { beginRestore, endRestore, restoreBuffer, restoredSweptMs, restoreOne } from "./pane/pane-restorer";
+import { beginRestore, endRestore, restoredSweptMs, restoreOne } from "./pane/pane-restorer";
 import { writePaneSnapshot } from "./pane/pane-snapshot";
 import { beginClocks, watermarkMs } from "./pane/pane-time";
 import { configurePending, panesEmitted } from "./pane/pending-panes";
@@ -39,6 +39,7 @@ import { claimSlot, publishSlot, releaseSlot, takeSlot } from "./ring/spsc-ring"
 import { allocate, arenaBytes, beginArena } from "./state/arena";
 import { configureDictionary } from "./state/dictionary";
 import { configureKeys, keyRows } from "./state/key-table";
+import { restoreBuffer } from "./state/section-reader";
 import { releaseSnapshot, resetSnapshot, snapshotBlock, snapshotSize } from "./state/section-writer";
 
 let failure = -5; // STATUS_OK while the kernel is sound; at first STATUS_CONFIG_INVALID, by value, for an import would need a start function

@@ -8,8 +8,7 @@
  * that records could have made, but for the values of numbers.
  */
 import {
-  SECTION_BYTES_OFFSET, SECTION_ENTRY_COUNT_OFFSET, SECTION_HEADER_BYTES, SECTION_KEY_GROUP_OFFSET, SECTION_KEYS, SECTION_KIND_OFFSET,
-  SECTION_OPERATOR, SECTION_PANES, SECTION_POSITION_OFFSET, SECTION_SLICE, PART_ENDS, STATUS_OK, STATUS_SNAPSHOT_INVALID, STATUS_STATE_LIMIT,
+  SECTION_KEYS, SECTION_OPERATOR, SECTION_PANES, SECTION_SLICE, PART_ENDS, STATUS_OK, STATUS_SNAPSHOT_INVALID, STATUS_STATE_LIMIT,
 } from "./layout";
 import { latenessMs, TIME_MAX_MS, valueCount, valueParts } from "./config";
 import { widenAll } from "./aggregate/batch-accumulator";
@@ -17,6 +16,9 @@ import { basicOffset, countOffset, endsOffset, hasRows, isEmptyRow } from "./sta
 import { allocate, release } from "./state/arena";
 import { CAPACITY_MAX, CAPACITY_MIN, KEY_GROUPS_MAX } from "./state/key-table";
 import { beginKeys, hasGroup, numberKeys, releaseKeys, restoreKeys, rowOfKey, wantCapacity } from "./state/keys-restorer";
+import {
+  beginSections, entries, entriesEnd, openSection, releaseSections, sectionCount, sectionGroup, sectionKind, sectionPosition,
+} from "./state/section-reader";
 import { addToCount } from "./state/pane-counts";
 import { hasKeyTwice, sortCompact } from "./state/row-order";
 import {
@@ -30,43 +32,26 @@ import { isInWindow, sliceMs, sliceOf, sliceStart } from "./window/slice-assigne
 
 const COUNT_MAX: f64 = 9007199254740992;
 
-let section: usize = 0; // restore buffer
-let sectionCapacity: usize = 0;
 let stage = 0; // kind of the last section
 let operators = 0;
 
 export function beginRestore(): void {
-  section = 0;
-  sectionCapacity = 0;
+  beginSections();
   stage = operators = 0;
   beginKeys();
 }
 
-/** Memory for a section, good until the next call; 0 when the limit is reached. */
-export function restoreBuffer(bytes: i32): usize {
-  if (<usize>bytes <= sectionCapacity && section != 0) return section;
-  release(section, sectionCapacity);
-  sectionCapacity = max(bytes, SECTION_HEADER_BYTES);
-  section = allocate(sectionCapacity);
-  return section;
-}
-
 export function restoreOne(ptr: usize, bytes: i32): i32 {
-  const memoryBytes = <u64>memory.size() << 16;
-  if (bytes < SECTION_HEADER_BYTES || (bytes & 7) != 0 || <u64>ptr + <u64>bytes > memoryBytes) return STATUS_SNAPSHOT_INVALID;
-  if (load<i32>(ptr + SECTION_BYTES_OFFSET) != bytes) return STATUS_SNAPSHOT_INVALID;
-  const kind = load<i32>(ptr + SECTION_KIND_OFFSET);
-  const group = load<i32>(ptr + SECTION_KEY_GROUP_OFFSET);
-  const count = load<i32>(ptr + SECTION_ENTRY_COUNT_OFFSET);
-  const position = load<f64>(ptr + SECTION_POSITION_OFFSET);
-  const entries = ptr + SECTION_HEADER_BYTES;
-  const end = ptr + bytes;
-  if (kind == SECTION_OPERATOR) return stage > SECTION_OPERATOR ? STATUS_SNAPSHOT_INVALID : restoreOperator(entries, end, group, count);
+  if (!openSection(ptr, bytes)) return STATUS_SNAPSHOT_INVALID;
+  const kind = sectionKind;
+  const group = sectionGroup;
+  const count = sectionCount;
+  if (kind == SECTION_OPERATOR) return stage > SECTION_OPERATOR ? STATUS_SNAPSHOT_INVALID : restoreOperator(entries, entriesEnd, group, count);
   if (operators == 0 || <u32>group >= <u32>KEY_GROUPS_MAX || count < 1) return STATUS_SNAPSHOT_INVALID;
   if (kind == SECTION_KEYS) {
     if (stage > SECTION_KEYS) return STATUS_SNAPSHOT_INVALID;
     stage = SECTION_KEYS;
-    return restoreKeys(entries, end, group, count);
+    return restoreKeys(entries, entriesEnd, group, count);
   }
   if (kind != SECTION_SLICE && kind != SECTION_PANES) return STATUS_SNAPSHOT_INVALID;
   if (stage <= SECTION_KEYS) {
@@ -75,7 +60,7 @@ export function restoreOne(ptr: usize, bytes: i32): i32 {
   }
   stage = SECTION_SLICE;
   if (!hasGroup(group)) return STATUS_SNAPSHOT_INVALID;
-  return kind == SECTION_SLICE ? restoreSlice(entries, end, group, count, position) : restoreCounts(entries, end, group, count, position);
+  return kind == SECTION_SLICE ? restoreSlice(entries, entriesEnd, group, count, sectionPosition) : restoreCounts(entries, entriesEnd, group, count, sectionPosition);
 }
 
 export function endRestore(): i32 {
@@ -88,7 +73,7 @@ export function endRestore(): i32 {
     if (!sortCompact(sliceAt(i))) return STATUS_STATE_LIMIT;
     if (hasKeyTwice(sliceAt(i))) return STATUS_SNAPSHOT_INVALID;
   }
-  release(section, sectionCapacity);
+  releaseSections();
   releaseKeys();
   beginRestore();
   return STATUS_OK;

@@ -7,13 +7,13 @@
  * Invariant: in retracting mode, of the rows emitted for a key and window those not taken back are one at most: the newest result.
  */
 import {
-  CHANGE_DELETE, CHANGE_INSERT, CHANGE_LAST, CHANGE_UPDATE_AFTER, CHANGE_UPDATE_BEFORE, EVICT_COUNT, EVICT_NONE, EVICT_TIME, FN_HANDLE, FN_RECORDS,
-  MODE_ACCUMULATING, MODE_DISCARDING, MODE_RETRACTING, PANE_EARLY, PANE_LATE, PANE_ON_TIME, WINDOW_COUNT, WINDOW_STATE,
+  CHANGE_DELETE, CHANGE_INSERT, CHANGE_LAST, CHANGE_UPDATE_AFTER, CHANGE_UPDATE_BEFORE, EVICT_COUNT, EVICT_NONE, EVICT_TIME, FN_HANDLE,
+  FN_RECORDS, MODE_DISCARDING, MODE_RETRACTING, PANE_EARLY, PANE_LATE, PANE_ON_TIME, WINDOW_COUNT, WINDOW_STATE,
 } from "../layout";
 import { aggregateCount, aggregateFunction } from "../config";
 import { blobBytes, blobPtr, resetBlobs } from "../batch/blob-buffer";
 import { addPairs, clearPaneRow, paneRowBytes, releasePaneRow, writePaneResults } from "../aggregate/pane-row";
-import { imageNumber, recordBytes, stageRecords, stagedRecordsMax, writeRecordsBlob } from "../aggregate/record-image";
+import { imageNumber, stageRecords, stagedRecordsMax, writeRecordsBlob } from "../aggregate/record-image";
 import { allocate, reallocate } from "../state/arena";
 import { handleOf, tellDrop } from "./operation-log";
 import { flushPairs } from "./pair-buffer";

@@ -15,7 +15,7 @@ import { latenessMs, latePolicy, TIME_MAX_MS } from "../config";
 import { keyRowsPtr, resolveKeys } from "../batch/key-resolver";
 import { writeLateRow } from "../batch/late-writer";
 import { finishSlots } from "../batch/output-slot";
-import { batchGeneration, batchRows, batchSlot, batchWatermark, openBatch, timeOf } from "../batch/record-batch";
+import { batchGeneration, batchRows, batchWatermark, openBatch, timeOf } from "../batch/record-batch";
 import { enterGeneration } from "../state/dictionary";
 import { keyRows } from "../state/key-table";
 import { numberOf } from "./input-columns";

@@ -7,16 +7,16 @@
  * Invariant: no byte is believed. Whatever the sections hold, nothing outside them is read, and state that passes is state
  * that records could have made, but for the values of numbers.
  */
-import {
-  SECTION_BYTES_OFFSET, SECTION_ENTRY_COUNT_OFFSET, SECTION_HEADER_BYTES, SECTION_KEY_GROUP_OFFSET, SECTION_KEYS, SECTION_KIND_OFFSET,
-  SECTION_OPERATOR, SECTION_WINDOWS, STATUS_OK, STATUS_SNAPSHOT_INVALID, STATUS_STATE_LIMIT,
-} from "../layout";
+import { SECTION_KEYS, SECTION_OPERATOR, SECTION_WINDOWS, STATUS_OK, STATUS_SNAPSHOT_INVALID, STATUS_STATE_LIMIT } from "../layout";
 import { restorePaneRow } from "../aggregate/pane-row";
 import { recordBytes, restoreRecord } from "../aggregate/record-image";
 import { isOutOfMemory } from "../aggregate/value-cell";
 import { allocate, release } from "../state/arena";
 import { CAPACITY_MAX, CAPACITY_MIN, KEY_GROUPS_MAX } from "../state/key-table";
 import { beginKeys, hasGroup, numberKeys, releaseKeys, restoreKeys, rowOfKey, wantCapacity } from "../state/keys-restorer";
+import {
+  beginSections, entries, entriesEnd, openSection, releaseSections, sectionCount, sectionGroup, sectionKind,
+} from "../state/section-reader";
 import { keepsKeyRecords, keepsRecords, triggerCount } from "./pane-config";
 import { beginClocks, watermarkMs } from "./pane-time";
 import { imageFixedBytes } from "./pending-panes";
@@ -32,45 +32,29 @@ import {
 const COUNT_MAX: f64 = 9007199254740992;
 const LAST_BYTES_MAX = 1 << 28;
 
-let section: usize = 0; // restore buffer
-let sectionCapacity: usize = 0;
 let stage = 0; // kind of the last section
 let operators = 0;
 /** How far records had been swept; see pane-operator. */
 export let restoredSweptMs: f64 = 0;
 
 export function beginRestore(): void {
-  section = 0;
-  sectionCapacity = 0;
+  beginSections();
   stage = operators = 0;
   restoredSweptMs = -Infinity;
   beginKeys();
 }
 
-/** Memory for a section, good until the next call; 0 when the limit is reached. */
-export function restoreBuffer(bytes: i32): usize {
-  if (<usize>bytes <= sectionCapacity && section != 0) return section;
-  release(section, sectionCapacity);
-  sectionCapacity = max(bytes, SECTION_HEADER_BYTES);
-  section = allocate(sectionCapacity);
-  return section;
-}
-
 export function restoreOne(ptr: usize, bytes: i32): i32 {
-  const memoryBytes = <u64>memory.size() << 16;
-  if (bytes < SECTION_HEADER_BYTES || (bytes & 7) != 0 || <u64>ptr + <u64>bytes > memoryBytes) return STATUS_SNAPSHOT_INVALID;
-  if (load<i32>(ptr + SECTION_BYTES_OFFSET) != bytes) return STATUS_SNAPSHOT_INVALID;
-  const kind = load<i32>(ptr + SECTION_KIND_OFFSET);
-  const group = load<i32>(ptr + SECTION_KEY_GROUP_OFFSET);
-  const count = load<i32>(ptr + SECTION_ENTRY_COUNT_OFFSET);
-  const entries = ptr + SECTION_HEADER_BYTES;
-  const end = ptr + bytes;
-  if (kind == SECTION_OPERATOR) return stage > SECTION_OPERATOR ? STATUS_SNAPSHOT_INVALID : restoreOperator(entries, end, group, count);
+  if (!openSection(ptr, bytes)) return STATUS_SNAPSHOT_INVALID;
+  const kind = sectionKind;
+  const group = sectionGroup;
+  const count = sectionCount;
+  if (kind == SECTION_OPERATOR) return stage > SECTION_OPERATOR ? STATUS_SNAPSHOT_INVALID : restoreOperator(entries, entriesEnd, group, count);
   if (operators == 0 || <u32>group >= <u32>KEY_GROUPS_MAX || count < 1) return STATUS_SNAPSHOT_INVALID;
   if (kind == SECTION_KEYS) {
     if (stage > SECTION_KEYS) return STATUS_SNAPSHOT_INVALID;
     stage = SECTION_KEYS;
-    return restoreKeys(entries, end, group, count);
+    return restoreKeys(entries, entriesEnd, group, count);
   }
   if (kind != SECTION_WINDOWS) return STATUS_SNAPSHOT_INVALID;
   if (stage <= SECTION_KEYS) {
@@ -78,7 +62,7 @@ export function restoreOne(ptr: usize, bytes: i32): i32 {
     if (status != STATUS_OK) return status;
   }
   stage = SECTION_WINDOWS;
-  return hasGroup(group) ? restoreGroup(entries, end, group, count) : STATUS_SNAPSHOT_INVALID;
+  return hasGroup(group) ? restoreGroup(entries, entriesEnd, group, count) : STATUS_SNAPSHOT_INVALID;
 }
 
 export function endRestore(): i32 {
@@ -86,9 +70,7 @@ export function endRestore(): i32 {
     const status = placeKeys();
     if (status != STATUS_OK) return status;
   }
-  release(section, sectionCapacity);
-  section = 0;
-  sectionCapacity = 0;
+  releaseSections();
   releaseKeys();
   return STATUS_OK;
 }

@@ -25,14 +25,15 @@ if (missing.length > 0) {
 
 const { runFolder } = await import('./runner.ts')
 const counts = { passed: 0, failed: 0, skipped: 0 }
-const skippedBy = new Map<string, number>()
+const skipped = new Map<string, string[]>()
 for await (const outcome of runFolder(resolve(folder))) {
   counts[outcome.kind]++
-  if (outcome.kind === 'skipped') skippedBy.set(outcome.feature, (skippedBy.get(outcome.feature) ?? 0) + 1)
+  if (outcome.kind === 'skipped') skipped.set(outcome.feature, [...(skipped.get(outcome.feature) ?? []), outcome.id])
   if (outcome.kind === 'failed') console.log(failure(outcome))
 }
-for (const [feature, count] of [...skippedBy].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)))
-  console.log(`skipped ${count} for ${feature}`)
+for (const [feature, ids] of [...skipped].sort(([a, x], [b, y]) => y.length - x.length || (a < b ? -1 : 1))) {
+  console.log(`skipped ${ids.length} for ${feature}: ${ids.join(', ')}`)
+}
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exit(counts.failed > 0 ? 1 : 0)
 

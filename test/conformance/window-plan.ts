@@ -36,11 +36,9 @@ export function planOfCase({ config, dialect }: Case, options: CasePlanOptions):
     window: windowOf(config.window!),
     ...(config.time === 'processing' ? { time: 'processing' } : {}),
     ...triggerOf(config),
-    ...accumulationOf(config),
-    ...closingOf(config, dialect),
+    ...(isCounted(config) ? {} : { ...accumulationOf(config), ...closingOf(config, dialect) }),
     ...evictorOf(config, valueColumn),
-    ...((config.allowedLateness ?? 0) === 0 ? {} : { allowedLatenessMs: config.allowedLateness }),
-    ...(config.lateOutput === true ? { late: { kind: 'sideOutput', name: 'late' } } : {}),
+    ...latenessOf(config),
     aggregates: aggregatesOf(config, valueColumn),
   }
   return {
@@ -59,6 +57,18 @@ export function planOfCase({ config, dialect }: Case, options: CasePlanOptions):
       window,
       { uid: 'out', op: 'sink', inputs: ['w'], name: 'w-out' },
     ],
+  }
+}
+
+const isCounted = ({ window }: Case['config']) => window?.type === 'count'
+
+/** Cases give lateness to every window; where nothing can be late, it means nothing, and the product would refuse it. */
+function latenessOf(config: Case['config']): object {
+  const { window, time, allowedLateness = 0, lateOutput } = config
+  if (isCounted(config) || window?.type === 'global' || time === 'processing') return {}
+  return {
+    ...(allowedLateness === 0 ? {} : { allowedLatenessMs: allowedLateness }),
+    ...(lateOutput === true ? { late: { kind: 'sideOutput', name: 'late' } } : {}),
   }
 }
 
@@ -125,9 +135,15 @@ function dynamicGap(rules: NonNullable<WindowDefinition['gaps']>): object {
 }
 
 /** A trigger that is not one of Beam's combinators that end by themselves is repeated, unless the case says that it finishes. */
-function triggerOf({ trigger, triggerFinishes, window }: Case['config']): { readonly trigger?: object } {
-  if (trigger === undefined || trigger.type === 'window-full' || (window?.type === 'count' && trigger.type === 'event-time')) return {}
-  const node = triggerNode(trigger)
+function triggerOf({ trigger, triggerFinishes, window, time }: Case['config']): { readonly trigger?: object } {
+  if (
+    trigger === undefined ||
+    trigger.type === 'window-full' ||
+    (window?.type === 'count' && (trigger.type === 'event-time' || trigger.type === 'processing-time'))
+  )
+    return {}
+  const canBeLate = window?.type !== 'global' && time !== 'processing'
+  const node = triggerNode(canBeLate ? trigger : { ...trigger, late: undefined })
   return { trigger: triggerFinishes === true && !ENDING.includes(trigger.type) ? { kind: 'once', of: node } : node }
 }
 

@@ -93,6 +93,18 @@ test('declared watermarks come from the records', async () => {
   await job.close()
 })
 
+test('dates of today move declared watermarks, unless the test has set the clock', async () => {
+  const today = Date.UTC(2026, 10, 25)
+  const job = await testJob(minutes, { watermarks: 'declared' })
+  await job.push(row(today), row(today + 65_000))
+  expect(job.rows('out')).toMatchObject([{ windowStart: today, n: 1 }])
+  await job.close()
+  const guarded = await testJob(minutes, { watermarks: 'declared', startMs: today - 3_600_000 })
+  await guarded.push(row(today), row(today + 65_000))
+  expect(guarded.rows('out')).toEqual([])
+  await guarded.close()
+})
+
 test('a job of several sources and sinks is told which', async () => {
   const late = await testJob(minutes)
   expect(() => late.rows()).toThrow(/several sinks: say which of late, out/)

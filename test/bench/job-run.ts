@@ -1,22 +1,6 @@
-/** W1 as a user would run it: a pipeline, a columnar source, workers, a sink that counts. */
+/** A job of window-jobs.ts as a user would run it: a pipeline, a columnar source, workers or one thread, a sink that counts. */
 
-import {
-  boundedOutOfOrderness,
-  columnsSource,
-  count,
-  dictionaryColumn,
-  f64,
-  max,
-  min,
-  pipeline,
-  schema,
-  type Sink,
-  start,
-  sum,
-  timestamp,
-  tumbling,
-  utf8,
-} from 'millrace'
+import { columnsSource, dictionaryColumn, type Job, type Sink, start } from 'millrace'
 import type { Columns } from './input.ts'
 
 /** Takes batches and does nothing with them: the cost of a real sink is its own. */
@@ -37,16 +21,10 @@ function countingSink(): Sink {
 
 /** Nanoseconds an event, from the first record read to the last window given to the sink. */
 export async function runJob(
+  job: Job,
   { times, values, keys }: Columns,
   options: { readonly host: 'workers' | 'inline'; readonly parallelism: number },
 ): Promise<number> {
-  const job = pipeline('w1')
-    .source('events', schema({ key: utf8(), at: timestamp(), value: f64() }))
-    .eventTime('at', boundedOutOfOrderness('5s', { everyRecords: 4096 }))
-    .keyBy('key')
-    .window(tumbling('1s'))
-    .aggregate({ n: count(), sum: sum('value'), min: min('value'), max: max('value') })
-    .sink('windows')
   const keyCount = keys.reduce((most, key) => Math.max(most, key + 1), 0)
   const strings = Array.from({ length: keyCount }, (_, key) => `k${key}`)
   const run = await start(job, {

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { runJob } from './job-run.ts'
 import { type Native, prepareNative, w1Columns } from './input.ts'
 import { KernelRun } from './kernel-run.ts'
+import { PANE_JOBS, W1 } from './window-jobs.ts'
 
 const { values: flags } = parseArgs({ options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' } } })
 const ROWS = flags.quick ? 4_000_000 : 16_000_000
@@ -77,14 +78,27 @@ console.log('\nWhole job by the public API: columns -> router -> rings -> worker
   const columns = w1Columns(native, ROWS, 1024, 'd20')
   const quarter = w1Columns(native, ROWS / 4, 1024, 'd20')
   const result = await takeTurns({
-    'workers, parallelism 1': () => runJob(columns, { host: 'workers', parallelism: 1 }),
-    'the same, a quarter of the events': () => runJob(quarter, { host: 'workers', parallelism: 1 }),
-    'workers, parallelism 2': () => runJob(columns, { host: 'workers', parallelism: 2 }),
-    inline: () => runJob(columns, { host: 'inline', parallelism: 1 }),
+    'workers, parallelism 1': () => runJob(W1, columns, { host: 'workers', parallelism: 1 }),
+    'the same, a quarter of the events': () => runJob(W1, quarter, { host: 'workers', parallelism: 1 }),
+    'workers, parallelism 2': () => runJob(W1, columns, { host: 'workers', parallelism: 2 }),
+    inline: () => runJob(W1, columns, { host: 'inline', parallelism: 1 }),
   })
   line('', 'ns/event', 'rate')
   for (const [name, value] of result) line(name, ns(value), rate(value))
   // What the later three quarters cost: without what a start costs (pages touched for the first time, compilers).
   const later = (result.get('workers, parallelism 1')! * 4 - result.get('the same, a quarter of the events')!) / 3
   line('workers, parallelism 1, once under way', ns(later), rate(later))
+}
+
+console.log('\nWindows of the pane kernel, whole job, inline, K=1024, 20 % disorder')
+{
+  const columns = w1Columns(native, ROWS / 8, 1024, 'd20')
+  const plain = 'tumbling 1 s (slice kernel)'
+  const inline = { host: 'inline', parallelism: 1 } as const
+  const contestants = Object.entries({ [plain]: W1, ...PANE_JOBS }).map(
+    ([name, job]) => [name, () => runJob(job, columns, inline)] as const,
+  )
+  const result = await takeTurns(Object.fromEntries(contestants))
+  line('', 'ns/event', 'ratio')
+  for (const [name, value] of result) line(name, ns(value), ratio(value, result.get(plain)))
 }

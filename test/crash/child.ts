@@ -1,5 +1,5 @@
 /**
- * The process that is killed: a job over files, through the public API as it is shipped. `node child.ts DIRECTORY FORMAT FILES`
+ * The process that is killed: a job over files, through the public API as it is shipped. `node child.ts DIRECTORY JOB FORMAT FILES EVERY_MS`
  *
  * Before: crash.ts writes the input and spawns this. After: lines on standard output say how far it came; the files are the result.
  * Every line is written at once and synchronously, so that what the parent has read was true before the kill.
@@ -8,44 +8,14 @@
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import {
-  boundedOutOfOrderness,
-  count,
-  f64,
-  last,
-  max,
-  mean,
-  pipeline,
-  schema,
-  sliding,
-  start,
-  sum,
-  systemClock,
-  timestamp,
-  tumbling,
-  utf8,
-} from 'millrace'
+import { type Job, start, systemClock } from 'millrace'
 import { csvFile, fileCheckpoints, ndjsonFile } from 'millrace/node'
+import { CRASH_JOBS, CRASH_SINKS, type CrashJobName } from './jobs.ts'
 
-const [directory, format, files, everyMs] = process.argv.slice(2) as [string, string, string, string]
+const [directory, jobName, format, files, everyMs] = process.argv.slice(2) as [string, CrashJobName, string, string, string]
 const say = (line: string) => writeSync(1, `${line}\n`)
 
-const readings = pipeline('crash-test')
-  .source('readings', schema({ device: utf8(), at: timestamp(), value: f64() }))
-  .eventTime('at', boundedOutOfOrderness('2s'))
-const perDevice = readings.keyBy('device')
-const perWindow = perDevice
-  .window(tumbling('10s'))
-  .allowedLateness('5s')
-  .lateTo('late')
-  .aggregate({ rows: count(), total: sum('value'), newest: last('value') })
-  .sink('tumbling')
-const job = perDevice
-  .window(sliding('30s', '10s'))
-  .aggregate({ rows: count(), average: mean('value'), most: max('value') })
-  .sink('sliding')
-  .and(perWindow)
-
+const job: Job = CRASH_JOBS[jobName]()
 const paths = Array.from({ length: Number(files) }, (_, index) => join(directory, '..', `input-${index}.${format}`))
 const out = (name: string) => ndjsonFile(join(directory, `${name}.ndjson`), { pane: name !== 'late' })
 say('loaded')
@@ -55,7 +25,7 @@ const run = await start(job, {
   batchRows: 512,
   ringSlots: 8,
   sources: { readings: format === 'csv' ? csvFile(paths) : ndjsonFile(paths) },
-  sinks: { tumbling: out('tumbling'), sliding: out('sliding'), late: out('late') },
+  sinks: Object.fromEntries(CRASH_SINKS[jobName].map((name) => [name, out(name)])),
   checkpoints: { store: fileCheckpoints(join(directory, 'state')), every: Number(everyMs) },
   onWarning: (message) => say(`warning ${message}`),
 })

@@ -17,6 +17,7 @@ import { fileCheckpoints } from '../../adapters/disk-store.ts'
 import { verify } from '../../runtime/checkpoint/recovery.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { Prng } from '../support/prng.ts'
+import { CRASH_SINKS, type CrashJobName } from './jobs.ts'
 
 /** What a process was doing when it was killed, as far as the parent can see. */
 export const PHASES = [
@@ -43,10 +44,14 @@ export interface CrashOptions {
   readonly runs: number
   readonly seed: number
   readonly records?: number
+  /** Which jobs; default all. */
+  readonly jobs?: readonly CrashJobName[]
   readonly onProgress?: (report: CrashReport) => void
 }
 
 interface Input {
+  readonly name: string
+  readonly job: CrashJobName
   readonly format: 'csv' | 'ndjson'
   readonly files: number
   readonly root: string
@@ -60,22 +65,27 @@ interface Life {
   readonly errors: string
 }
 
-const RESULTS = ['tumbling', 'sliding', 'late']
+const ALL_JOBS = ['plain', 'panes'] as const
+/** What the pane kernel is given, of the records of plain windows: six windows for each record, panes in dozens. */
+const PANE_SHARE = 0.5
 const KILLS_A_SCENARIO = 6
 const child = fileURLToPath(new URL('./child.ts', import.meta.url))
 
-/** Kills `runs` times. Two inputs, each with the result of an undisturbed process, are shared by all scenarios of a call. */
-export async function crashes({ runs, seed, records = 150_000, onProgress }: CrashOptions): Promise<CrashReport> {
+/** Kills `runs` times. Two inputs for each job, each with the result of an undisturbed process, are shared by all scenarios of a call. */
+export async function crashes({ runs, seed, records = 150_000, jobs = ALL_JOBS, onProgress }: CrashOptions): Promise<CrashReport> {
   const prng = new Prng(seed)
   const report: CrashReport = { kills: 0, ends: 0, scenarios: 0, phases: new Map(), violations: [] }
   const root = await mkdtemp(join(tmpdir(), 'millrace-crash-'))
   try {
     const inputs: Input[] = []
-    for (const [index, format] of (['ndjson', 'csv'] as const).entries()) {
-      const input = { format, files: 2 - index, root: join(root, format) }
-      await mkdir(input.root)
-      await writeInput(input, prng, records)
-      inputs.push(input)
+    for (const job of jobs) {
+      for (const [index, format] of (['ndjson', 'csv'] as const).entries()) {
+        const name = `${job} ${format}`
+        const input = { name, job, format, files: 2 - index, root: join(root, `${job}-${format}`) }
+        await mkdir(input.root)
+        await writeInput(input, prng, job === 'panes' ? records * PANE_SHARE : records)
+        inputs.push(input)
+      }
     }
     const wanted = []
     for (const input of inputs) wanted.push(await undisturbed(input))
@@ -103,7 +113,7 @@ async function undisturbed(input: Input): Promise<Wanted> {
   const life = await live(input, directory, 1_000, null)
   const counts = life.lines.find((line) => line.startsWith('ended'))
   if (counts === undefined) throw new Error(`The undisturbed process did not end: ${life.errors}`)
-  return { files: await results(directory), counts, startMs: life.startMs, runMs: life.ms - life.startMs }
+  return { files: await results(input, directory), counts, startMs: life.startMs, runMs: life.ms - life.startMs }
 }
 
 async function scenario(
@@ -133,13 +143,14 @@ async function scenario(
       report.phases.set(phase, (report.phases.get(phase) ?? 0) + 1)
     } else report.ends++
     const problem = await lostCheckpoint(directory, acknowledged)
-    if (problem !== null) report.violations.push(`${input.format} ${name}, after kill ${kills + 1}: ${problem}`)
+    if (problem !== null) report.violations.push(`${input.name} ${name}, after kill ${kills + 1}: ${problem}`)
     onProgress?.(report)
     if (life.wasKilled) continue
     const counts = life.lines.find((line) => line.startsWith('ended'))
-    if (counts === undefined) report.violations.push(`${input.format} ${name}: the process failed: ${life.errors.slice(0, 2_000)}`)
-    else if (counts !== wanted.counts) report.violations.push(`${input.format} ${name}: counts are ${counts}; undisturbed ${wanted.counts}`)
-    else report.violations.push(...(await differences(directory, wanted)).map((difference) => `${input.format} ${name}: ${difference}`))
+    if (counts === undefined) report.violations.push(`${input.name} ${name}: the process failed: ${life.errors.slice(0, 2_000)}`)
+    else if (counts !== wanted.counts) report.violations.push(`${input.name} ${name}: counts are ${counts}; undisturbed ${wanted.counts}`)
+    else
+      report.violations.push(...(await differences(input, directory, wanted)).map((difference) => `${input.name} ${name}: ${difference}`))
     await rm(directory, { recursive: true, force: true })
     return
   }
@@ -153,7 +164,7 @@ async function live(
   kill: { readonly isFromSpawn: boolean; readonly ms: number } | null,
 ): Promise<Life> {
   const spawnedMs = systemClock.monotonic()
-  const spawned: ChildProcess = spawn(process.execPath, [child, directory, input.format, String(input.files), String(everyMs)], {
+  const spawned: ChildProcess = spawn(process.execPath, [child, directory, input.job, input.format, String(input.files), String(everyMs)], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -222,14 +233,14 @@ async function lostCheckpoint(
   return `${name} was acknowledged, the newest is ${checkpointId} of epoch ${epoch}`
 }
 
-async function results(directory: string): Promise<Map<string, Buffer>> {
+async function results({ job }: Input, directory: string): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>()
-  for (const name of RESULTS) files.set(name, await readFile(join(directory, `${name}.ndjson`)))
+  for (const name of CRASH_SINKS[job]) files.set(name, await readFile(join(directory, `${name}.ndjson`)))
   return files
 }
 
-async function differences(directory: string, wanted: Wanted): Promise<string[]> {
-  const found = await results(directory)
+async function differences(input: Input, directory: string, wanted: Wanted): Promise<string[]> {
+  const found = await results(input, directory)
   const different = []
   for (const [name, bytes] of wanted.files) {
     const own = found.get(name)!
@@ -252,8 +263,10 @@ async function writeInput({ format, files, root }: Input, prng: Prng, records: n
   for (let file = 0; file < files; file++) {
     const lines = format === 'csv' ? ['device,at,value'] : []
     let now = 1_700_000_000_000
+    // Whatever the number of records, they pass over ten minutes.
+    const stepMs = 1_200_000 / records
     for (let record = 0; record < records / files; record++) {
-      now += prng.int(8)
+      now += prng.int(stepMs)
       const lateMs = prng.int(200) === 0 ? prng.int(60_000) : prng.int(4_000)
       const device = prng.int(100) === 0 ? '__proto__' : `device-${prng.int(60)}`
       const value = Math.round(prng.next() * 1e6) / 1e3

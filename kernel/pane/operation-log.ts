@@ -28,10 +28,9 @@ export function handleOf(entry: usize): f64 {
 }
 
 /** A record of the batch enters a window; false when memory is exhausted. */
-export function tellRecord(entry: usize, row: i32, timeMs: f64): bool {
+export function tellRecord(entry: usize, row: i32): bool {
   if (!tellsOperations) return true;
   if (!storeRecord(image, row)) return false;
-  store<f64>(image, timeMs);
   resetBlobs();
   const isWritten = writeRecordsBlob(image, 1);
   releaseRecord(image);

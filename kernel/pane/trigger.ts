@@ -348,10 +348,18 @@ export function reviveEnd(entry: usize): void {
   revive(entry, 0);
 }
 
+// Answers whether the node had finished and has not any more.
 function revive(entry: usize, n: i32): bool {
+  const had = isFinished(entry, n);
+  if (kindOf(n) == TRIGGER_WATERMARK && stateOf(entry, n) != 0) setState(entry, n, 0);
   let isRevived = kindOf(n) == TRIGGER_WATERMARK;
-  if (isRevived && stateOf(entry, n) != 0) setState(entry, n, 0);
-  for (let child = firstChild(n); child >= 0; child = nextSibling(child)) if (revive(entry, child)) isRevived = true;
-  if (isRevived) setFinished(entry, n, false);
-  return isRevived;
+  let isLeft = false; // a part that has finished for another reason
+  for (let child = firstChild(n); child >= 0; child = nextSibling(child)) {
+    if (revive(entry, child)) isRevived = true;
+    else if (isFinished(entry, child)) isLeft = true;
+  }
+  const endsWithOne = kindOf(n) == TRIGGER_ANY || kindOf(n) == TRIGGER_OR_FINALLY;
+  if (!had || !isRevived || (endsWithOne && isLeft)) return false;
+  setFinished(entry, n, false);
+  return true;
 }

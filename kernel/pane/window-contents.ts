@@ -51,7 +51,7 @@ export function addToWindow(entry: usize, row: i32, timeMs: f64): bool {
   }
   if (!accumulatesAtFiring && !addPair(row, rowOf(entry))) return false;
   if (keepsRecords && !insertRecord(entry + ENTRY_RECORDS, listCount(entry + ENTRY_RECORDS), row)) return false;
-  if (!tellRecord(entry, row, timeMs)) return false;
+  if (!tellRecord(entry, row)) return false;
   store<f64>(entry + ENTRY_FRESH, load<f64>(entry + ENTRY_FRESH) + 1);
   store<f64>(entry + ENTRY_COUNT, load<f64>(entry + ENTRY_COUNT) + 1);
   if (timeMs < load<f64>(entry + ENTRY_LEAST)) store<f64>(entry + ENTRY_LEAST, timeMs);

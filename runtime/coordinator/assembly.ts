@@ -113,7 +113,8 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
         tracks.push(track)
         return track
       },
-      operator: (node) => nodes.push(node),
+      // Those below are made first.
+      operator: (node) => nodes.unshift(node),
     })
     for (const { operator } of nodes) operator.restore(checkpoints?.module.restoreChunks(operator.uid, recovered) ?? [])
     const sinks = portsOf(uid)

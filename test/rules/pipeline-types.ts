@@ -157,4 +157,31 @@ const joined = results.sink('results').and(filtered)
 same<SinkNames<typeof joined>, 'late' | 'rates' | 'results'>()
 timed.keyBy('device', { uid: 'by-device' })
 
-export { anyJob, input, joined, minutesOf, type Misspelt, rateOf, rowOf, wrongInput }
+export { anyJob, findingOf, input, joined, minutesOf, type Misspelt, rateOf, rowOf, wrongInput }
+
+// Stages with state keep the type of the rows; findings are a sink of their own with the columns of the source.
+const watched = timed
+  .sortByEventTime()
+  .deduplicate({ by: ['device', 'at'], within: '1m' })
+  .trackSequence({ source: 'device', sequence: 'n', silentAfter: '30s', findingsTo: 'findings' })
+  .sink('watched')
+same<SinkRow<typeof watched, 'watched'>, RowOf<typeof readings>>()
+same<SinkNames<typeof watched>, 'findings' | 'watched'>()
+const findingOf = (
+  finding: SinkRow<typeof watched, 'findings'>,
+): {
+  readonly device: string | null
+  readonly kind: 'gap' | 'duplicate' | 'reorder' | 'restart' | 'silence' | 'resumed'
+  readonly from: number | null
+  readonly to: number | null
+  readonly count: number
+  readonly at: number
+} => finding
+const counted = timed.trackSequence({ source: ['device', 'isOk'], sequence: 'n' }).sink('counted')
+same<SinkNames<typeof counted>, 'counted'>()
+// @ts-expect-error an id of a misspelt column
+timed.deduplicate({ by: 'devices', within: '1m' })
+// @ts-expect-error numbers that are text
+timed.trackSequence({ source: 'device', sequence: 'device' })
+// @ts-expect-error keyed rows are divided already
+timed.keyBy('device').sortByEventTime()

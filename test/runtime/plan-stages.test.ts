@@ -105,12 +105,7 @@ describe('what is refused, by its path', () => {
       'operators[2].reorderWindow',
     ],
     ['a circle of three', { op: 'trackSequence', source: ['id'], sequence: 'q', wrapsAt: 3 }, 'OPTION_INVALID', 'operators[2].wrapsAt'],
-    [
-      'a sink for two',
-      { op: 'trackSequence', source: ['id'], sequence: 'q', findingsTo: 'out' },
-      'SINK_DUPLICATE',
-      'operators[2].findingsTo',
-    ],
+    ['a sink for two', { op: 'trackSequence', source: ['id'], sequence: 'q', findingsTo: 'out' }, 'SINK_DUPLICATE', 'operators[3].name'],
   ]
   for (const [name, stage, code, path] of cases) {
     test(name, () => {

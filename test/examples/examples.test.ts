@@ -34,6 +34,14 @@ test('03 goes on from a checkpoint', async () => {
   expect(lines[2]).toBe('139 hours, 5000000 records in them')
 })
 
+test('04 tests a pipeline', async () => {
+  expect(await example('04-testing')).toBe(
+    ['a session fires at its end', 'a crash changes nothing', 'a late order is not lost', 'a dashboard is refreshed every 10 s', ''].join(
+      '\n',
+    ),
+  )
+})
+
 test('the main example ends with its totals', async () => {
   const output = await example('main', '--records', '300000')
   // The independent count of reports that are too late for 1 h of disorder and 12 h of lateness.

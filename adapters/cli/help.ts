@@ -42,7 +42,8 @@ Files
   --source NAME=FILE   a source; again with the same NAME for several files
   --sink NAME=FILE     a sink, or the late output of a window
   --format FORMAT      csv or ndjson, for - and other endings (default ndjson)
-  --pane               adds paneIndex, paneTiming, paneChange, paneIsLast to rows of windows
+  --pane               adds paneIndex, paneTiming, paneChange and paneIsLast to
+                       the rows of windows
   --dead-letters FILE  what could not become a record, as NDJSON
 
 Exactly once

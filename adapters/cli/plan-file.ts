@@ -51,6 +51,7 @@ export function outletsOf({ plan }: Job): readonly Outlet[] {
       outlets.push({ name: spec.name, hasPanes: at?.op === 'window' })
     }
     if (spec.op === 'window' && spec.late.kind === 'sideOutput') outlets.push({ name: spec.late.name, hasPanes: false })
+    if (spec.op === 'trackSequence' && spec.findingsTo !== undefined) outlets.push({ name: spec.findingsTo, hasPanes: false })
   }
   return outlets
 }

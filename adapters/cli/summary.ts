@@ -31,6 +31,11 @@ export function summaryText(status: JobStatus, options: SummaryOptions): string 
     const dead = source.deadLetters === 0 ? '' : `, ${counted(source.deadLetters, 'dead letter')}`
     lines.push(row('read', `${printable(source.uid)}: ${counted(source.recordsIn, 'record')}${filtered}${dead}`))
   }
+  for (const { uid, counts } of status.operators) {
+    const told = Object.entries(counts).filter(([name, value]) => value > 0 && name !== 'recordsIn' && name !== 'recordsOut')
+    const parts = told.map(([name, value]) => `, ${count(value)} ${inWords(name)}`)
+    lines.push(row('stages', `${printable(uid)}: ${counted(counts['recordsIn'] ?? 0, 'record')}${parts.join('')}`))
+  }
   for (const window of status.windows) {
     const updates = window.lateUpdates === 0 ? '' : `, ${count(window.lateUpdates)} of them corrections by late records`
     const late = window.late === 0 ? '' : `, ${counted(window.late, 'record')} too late`
@@ -45,6 +50,11 @@ export function summaryText(status: JobStatus, options: SummaryOptions): string 
   }
   if (options.hasCheckpoints) lines.push(row('checkpoints', checkpointText(status)))
   return [...lines, ...letters(status, options)].join('\n')
+}
+
+/** `latePassed` as `late passed`. */
+function inWords(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
 function row(label: string, text: string): string {

@@ -102,6 +102,34 @@ test('late records go to the sink of that name', async () => {
   expect(sortedLines(await contentOf(directory, 'late.ndjson'))).toEqual(sortedLines(ndjsonOf(expected(ROWS).late)))
 })
 
+test('findings of a sequence tracker go to the sink of that name, and the summary has what stages counted', async () => {
+  const directory = temporaryDirectory()
+  const watermark = { kind: 'boundedOutOfOrderness', delayMs: 5 }
+  const operators = [
+    { uid: 'in', op: 'source', schema: { device: 'utf8', at: 'timestamp', seq: 'i32' } },
+    { uid: 'time', op: 'eventTime', inputs: ['in'], column: 'at', watermark },
+    { uid: 'sort', op: 'sortByEventTime', inputs: ['time'] },
+    { uid: 'sequence', op: 'trackSequence', inputs: ['sort'], source: ['device'], sequence: 'seq', findingsTo: 'findings' },
+    { uid: 'out', op: 'sink', inputs: ['sequence'], name: 'out' },
+  ]
+  writeFileSync(join(directory, 'plan.json'), JSON.stringify({ millrace: 1, name: 'stages', operators }))
+  writeFileSync(join(directory, 'in.csv'), 'device,at,seq\na,1,1\na,4,5\na,2,2\n')
+  const { code, stdout } = await millrace(directory, [
+    'run',
+    'plan.json',
+    '--source',
+    'in=in.csv',
+    '--sink',
+    'out=out.csv',
+    '--sink',
+    'findings=findings.csv',
+  ])
+  expect(code).toBe(0)
+  expect(await contentOf(directory, 'out.csv')).toBe('device,at,seq\na,1,1\na,2,2\na,4,5\n')
+  expect(await contentOf(directory, 'findings.csv')).toBe('device,kind,from,to,count,at\na,gap,3,4,2,4\n')
+  expect(stdout).toContain('sequence: 3 records, 1 gaps, 2 missing')
+})
+
 test('--pane tells corrections by late records from first results', async () => {
   const directory = prepared({ allowedLatenessMs: 60_000 })
   expect((await millrace(directory, [...RUN, '--pane', '--quiet'])).code).toBe(0)

@@ -1,15 +1,7 @@
-/** The fleet in Node, by the built package: prints as JSON what the page's results must equal. */
+/** A job in Node, by the built package: prints as JSON what the page's results must equal. `node expected.ts JOB PARALLELISM` */
 
-import { collectSink, rowsSource, start } from 'millrace'
-import { fleetJob, fleetRows } from '../support/fleet-pipeline.ts'
+import { type JobName, runJob } from './jobs.ts'
 
-const minutes = collectSink()
-const late = collectSink()
-const run = await start(fleetJob(), {
-  sources: { readings: rowsSource(fleetRows(20_000)) },
-  sinks: { minutes, late },
-  parallelism: Number(process.argv[2]),
-  host: 'inline',
-})
-await run.finished
-console.log(JSON.stringify({ rows: minutes.rows, late: late.rows }))
+const [name, parallelism] = process.argv.slice(2) as [JobName, string]
+const { sinks } = await runJob(name, { host: 'inline', parallelism: Number(parallelism) })
+console.log(JSON.stringify(sinks))

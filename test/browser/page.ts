@@ -1,28 +1,15 @@
-/** The page of the browser proof: the pipeline of test/support/fleet-pipeline.ts, unchanged, on workers and inline. */
+/** The page of the browser proof: the jobs of jobs.ts, unchanged, on workers and inline. */
 
-import { collectSink, type JobStatus, rowsSource, start } from 'millrace'
 import { memoryCheckpoints } from 'millrace/adapters/memory-store'
-import { fleetJob, fleetRows } from '../support/fleet-pipeline.ts'
+import { type JobName, type RunOptions, type RunResult, runJob } from './jobs.ts'
 
-export interface PageResult {
+export interface PageResult extends RunResult {
   readonly isIsolated: boolean
-  readonly rows: readonly unknown[]
-  readonly late: readonly unknown[]
-  readonly status: JobStatus
 }
 
-async function runFleet(host: 'workers' | 'inline', parallelism: number): Promise<PageResult> {
-  const minutes = collectSink()
-  const late = collectSink()
-  const run = await start(fleetJob(), {
-    sources: { readings: rowsSource(fleetRows(20_000)) },
-    sinks: { minutes, late },
-    checkpoints: { store: memoryCheckpoints(), every: '50ms' },
-    parallelism,
-    host,
-  })
-  const status = await run.finished
-  return { isIsolated: crossOriginIsolated, rows: minutes.rows, late: late.rows, status }
+async function runInPage(name: JobName, options: Omit<RunOptions, 'store'>): Promise<PageResult> {
+  const result = await runJob(name, { ...options, store: memoryCheckpoints() })
+  return { ...result, isIsolated: crossOriginIsolated }
 }
 
-Object.assign(globalThis, { runFleet })
+Object.assign(globalThis, { runInPage })

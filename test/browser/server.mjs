@@ -1,4 +1,5 @@
-// Serves the proof page cross-origin isolated, bundled on the fly: what a user's own server and bundler would do.
+// Serves the proof page, cross-origin isolated at / and without that at /not-isolated, bundled on the fly: what a user's own server and
+// bundler would do.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname } from 'node:path'
@@ -20,14 +21,12 @@ const bundle = await esbuild.build({
   write: false,
   logLevel: 'error',
   conditions: ['browser'],
-  alias: {
-    '#platform': `${dist}platform-browser.js`,
-    '#kernel': `${dist}kernel-inline.js`,
-    '#kernel-panes': `${dist}kernel-panes-inline.js`,
-  },
+  // What tsconfig.json says of names inside the package is for its own tests: the bundler finds them as in a user's project.
+  tsconfigRaw: '{}',
 })
 const files = new Map(bundle.outputFiles.map((file) => [file.path.replace('/out', ''), file.contents]))
-files.set('/', await readFile(here('./page.html')))
+for (const path of ['/', '/not-isolated']) files.set(path, await readFile(here('./page.html')))
+const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
 
 createServer((request, response) => {
   const path = new URL(request.url, 'http://localhost').pathname
@@ -38,8 +37,7 @@ createServer((request, response) => {
   }
   response.writeHead(200, {
     'content-type': types[extname(path) || '.html'],
-    'cross-origin-opener-policy': 'same-origin',
-    'cross-origin-embedder-policy': 'require-corp',
+    ...(path === '/not-isolated' ? {} : isolation),
   })
   response.end(contents)
 }).listen(Number(process.argv[2]), '127.0.0.1')

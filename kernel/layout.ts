@@ -67,7 +67,7 @@ export const SLOT_NULL_MASK_OFFSET = SLOT_EPOCH_OFFSET + 4; // i32, bit c: data 
 export const SLOT_CHECKPOINT_OFFSET = SLOT_NULL_MASK_OFFSET + 4; // f64, checkpointId of a barrier
 export const SLOT_PAYLOAD_BYTES_OFFSET = SLOT_CHECKPOINT_OFFSET + 8; // i32, bytes used after the header by dictionary entries
 export const SLOT_GENERATION_OFFSET = SLOT_PAYLOAD_BYTES_OFFSET + 4; // i32, dictionary generation of the codes in this slot
-export const SLOT_PROCESSING_TIME_OFFSET = SLOT_GENERATION_OFFSET + 4; // f64 ms, the host's clock when the rows of this slot are processed; NaN: not told. Read by the pane kernel alone
+export const SLOT_PROCESSING_TIME_OFFSET = SLOT_GENERATION_OFFSET + 4; // f64 ms; with rows: the host's clock when they are processed; without: the last millisecond that is over; NaN: not told. Read by the pane kernel alone
 export const SLOT_HEADER_BYTES = 64;
 
 export const SLOT_BATCH = 1; // input: rows of columns, then the watermark of the header. 0 rows: a watermark only

@@ -16,6 +16,11 @@ export interface Clock {
   yield(): Promise<void>
   /** How often windows that go by the clock are told it, ms; default 50. A clock that a test sets has them told of every change. */
   readonly tickMs?: number
+  /**
+   * The last millisecond that is over, to which windows by the clock and triggers on it fire; default `now() - 1`, as records of the present
+   * one may still come. Clocks of tests may say otherwise.
+   */
+  overMs?(): number
 }
 
 /**

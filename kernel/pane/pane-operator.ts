@@ -22,7 +22,7 @@ import { numberOf } from "./input-columns";
 import { collectPaneKeys } from "./pane-key-collector";
 import { flushPairs } from "./pair-buffer";
 import { isProcessingTime, keepsKeyRecords, moreColumn, windowKind } from "./pane-config";
-import { advanceProcessing, advanceWatermark, isOver, processingMs, setClockMoved, watermarkMs } from "./pane-time";
+import { advanceProcessing, advanceWatermark, isOver, processingMs, recordClockMs, setClockMoved, setRecordClock, watermarkMs } from "./pane-time";
 import { drainPanes, mustDrain } from "./pending-panes";
 import { dueMs, nextDueEntry } from "./timer-queue";
 import { assignRecord, horizonMs, isAccepted, isAssigned, trimRecords } from "./window-assigner";
@@ -78,7 +78,9 @@ export function beginBatch(slot: usize): i32 {
   // A slot that only tells the time is a mark too: behind it, consumers of several kernels know that nothing is missing.
   if (clock == clock && batchRows == 0 && batchWatermark() != batchWatermark()) forwardMs = watermarkMs;
   if (isProcessingTime && batchRows > 0 && clock != clock) return STATUS_SLOT_INVALID;
-  const hasMoved = advanceProcessing(clock);
+  // Rows of a millisecond may still come while it lasts: what they tell is that all before it are over.
+  const hasMoved = advanceProcessing(batchRows > 0 ? clock - 1 : clock);
+  if (batchRows > 0) setRecordClock(clock);
   setClockMoved(hasMoved);
   phase = hasMoved ? CLOCK : RESOLVE;
   return STATUS_OK;
@@ -158,7 +160,7 @@ function resolveSegment(): i32 {
 function passRecords(): i32 {
   for (; cursor < to; cursor++) {
     if (mustDrain() && !drainPanes()) return STATUS_OUTPUT_FULL;
-    const time = isProcessingTime ? processingMs : timeOf(cursor);
+    const time = isProcessingTime ? recordClockMs : timeOf(cursor);
     if (!(Math.abs(time) <= TIME_MAX_MS)) return STATUS_SLOT_INVALID;
     if (!assignRecord(load<i32>(keyRowsPtr + (cursor << 2)), cursor, time)) return STATUS_STATE_LIMIT;
     if (windowKind == WINDOW_ASSIGNED) {

@@ -9,7 +9,10 @@ import { latenessMs } from "../config";
 import { isProcessingTime } from "./pane-config";
 
 export let watermarkMs: f64 = 0;
+/** The last millisecond of processing time that is over. */
 export let processingMs: f64 = 0;
+/** The clock at which the rows of the slot are processed. */
+export let recordClockMs: f64 = 0;
 
 /** @param watermark - −Infinity for a new operator, as `processing`. */
 export function beginClocks(watermark: f64, processing: f64): void {
@@ -36,7 +39,11 @@ export function isOver(): bool {
   return watermarkMs == Infinity;
 }
 
-// A clock that stands at the last millisecond of a window has reached its end; but while it stands there, records still come for it.
+export function setRecordClock(clockMs: f64): void {
+  recordClockMs = clockMs;
+}
+
+// A host that says that the millisecond at which its clock stands is over (those of tests do) may still have records of it.
 let hasClockMoved = false;
 export function setClockMoved(moved: bool): void {
   hasClockMoved = moved;

@@ -15,7 +15,7 @@ import { sizeMs } from "../config";
 import { floorDivide } from "../window/slice-assigner";
 import { numberOf } from "./input-columns";
 import { isMerging, isProcessingTime, triggerCount, triggerNode } from "./pane-config";
-import { isEndReached, isOver, processingMs, watermarkMs } from "./pane-time";
+import { isEndReached, isOver, processingMs, recordClockMs, watermarkMs } from "./pane-time";
 import { ENTRY_COUNT, ENTRY_END, ENTRY_FINISHED, ENTRY_TRIGGER } from "./window-entry";
 
 /** What firing was caused by: bits of the answer of `fireTrigger`. */
@@ -126,7 +126,7 @@ function observe(entry: usize, n: i32, row: i32, timeMs: f64): void {
       return;
     case TRIGGER_PERIODIC:
     case TRIGGER_DELAY:
-      if (stateOf(entry, n) != stateOf(entry, n)) setState(entry, n, processingMs + parameterOf(n));
+      if (stateOf(entry, n) != stateOf(entry, n)) setState(entry, n, recordClockMs + parameterOf(n));
       return;
     case TRIGGER_CONTINUOUS:
       if (stateOf(entry, n) != stateOf(entry, n)) setState(entry, n, multipleAfter(timeMs, parameterOf(n)));

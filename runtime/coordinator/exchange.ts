@@ -78,6 +78,8 @@ export class Exchange {
   #ownTimes = new Float64Array(0)
   /** The clock of the rows being written: it never goes back, whatever the wall clock does. */
   #clockMs = Number.NaN
+  /** The last millisecond the kernels were told is over. */
+  #overMs = Number.NaN
   #nextClockMs = Number.NEGATIVE_INFINITY
   /** Whether no rows follow the newest mark; always with one subtask. The outlet puts subtasks in turn between two marks. */
   isBehindMark = true
@@ -186,9 +188,10 @@ export class Exchange {
   tick(): boolean {
     if (this.#clock === null || this.#clock.monotonic() < this.#nextClockMs) return false
     this.#nextClockMs = this.#clock.monotonic() + (this.#clock.tickMs ?? CLOCK_MS)
-    this.#stamp()
+    // Ends are reached when their last millisecond is over: records of the present one may still come.
+    this.#overMs = later(this.#overMs, this.#clock.overMs?.() ?? this.#clock.now() - 1)
     this.isBehindMark = true
-    this.#controls.push({ kind: 'clock', clockMs: this.#clockMs })
+    this.#controls.push({ kind: 'clock', clockMs: this.#overMs })
     return true
   }
 

@@ -12,21 +12,29 @@ import { type Clock, systemClock } from '../clock.ts'
 export interface ManualClockOptions {
   /** The wall clock at the beginning, ms since the epoch; default 0. */
   readonly startMs?: number
+  /** When the millisecond at which the clock stands counts as over: `after` it (default), or already `at` it. */
+  readonly timers?: 'after' | 'at'
 }
 
 export class ManualClock implements Clock {
   readonly tickMs = 1
   readonly #startMs: number
+  readonly #runsAhead: number
   #passedMs = 0
   #sleepers: (() => void)[] = []
   #slept: (() => void)[] = []
 
   constructor(options: ManualClockOptions = {}) {
     this.#startMs = options.startMs ?? 0
+    this.#runsAhead = options.timers === 'at' ? 0 : 1
   }
 
   now(): number {
     return this.#startMs + this.#passedMs
+  }
+
+  overMs(): number {
+    return this.now() - this.#runsAhead
   }
 
   monotonic(): number {

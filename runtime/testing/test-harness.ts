@@ -31,6 +31,11 @@ export interface TestOptions extends Pick<StartOptions, 'keyGroupCount' | 'batch
    * guard against them is off unless the job asks for it, as dates of today are far in the future of 1970.
    */
   readonly startMs?: number
+  /**
+   * Whether windows and triggers by the clock that are due in a millisecond fire `after` it (default), when no record can come in it any more,
+   * or already when the clock is set `at` it, as Flink's test harness has it.
+   */
+  readonly timers?: 'after' | 'at'
 }
 
 /** What a restart may change. */
@@ -56,7 +61,10 @@ export class TestHarness<J extends Job = Job> {
     this.#job = options.watermarks === 'declared' ? (options.startMs === undefined ? withoutGuard(job) : job) : withManualWatermarks(job)
     this.#store = store
     this.#options = options
-    this.#clock = new ManualClock(options.startMs === undefined ? {} : { startMs: options.startMs })
+    this.#clock = new ManualClock({
+      ...(options.startMs === undefined ? {} : { startMs: options.startMs }),
+      ...(options.timers === undefined ? {} : { timers: options.timers }),
+    })
     const { sources, sinks } = analyzePlan(this.#job.plan)
     this.#sources = new Map(sources.map(({ uid }) => [uid, new ScriptSource()]))
     this.#sinks = new Map(sinks.map(({ name }) => [name, new TestSink()]))

@@ -29,7 +29,7 @@ export class ScriptedWindow {
   static async open(plan: object, options: TestOptions = {}): Promise<ScriptedWindow> {
     const job = fromPlan(plan)
     const hasLate = job.plan.operators.some((spec) => spec.op === 'window' && spec.late.kind === 'sideOutput')
-    return new ScriptedWindow(await testJob(job, { batchRows: 16, ringSlots: 8, ...options }), hasLate)
+    return new ScriptedWindow(await testJob(job, { batchRows: 16, ringSlots: 8, timers: 'at', ...options }), hasLate)
   }
 
   get panes(): readonly EmittedPane[] {

@@ -60,14 +60,25 @@ test('windows and triggers of the clock fire when the test lets it go on, to the
   expect(job.nowMs).toBe(1_008)
   await job.push(row(5))
   expect(job.rows()).toEqual([])
+  // The last millisecond of the window is still to have its records.
   await job.advanceTime(1)
-  expect(job.rows()).toEqual([{ windowStart: 1_000, windowEnd: 1_010, n: 3 }])
+  expect(job.rows()).toEqual([])
+  await job.push(row(6))
+  await job.advanceTime(1)
+  const last = { index: 0, timing: 1, change: '+I', isLast: true }
+  expect(job.results()).toEqual([{ row: { windowStart: 1_000, windowEnd: 1_010, n: 4 }, pane: last }])
   await job.close()
+
+  const at = await testJob(byClock, { startMs: 1_003, timers: 'at' })
+  await at.push(row(0))
+  await at.advanceTime(6)
+  expect(at.rows()).toEqual([{ windowStart: 1_000, windowEnd: 1_010, n: 1 }])
+  await at.close()
 
   const every = stream().keyBy('device').window(globalWindow()).trigger(onProcessingTime(100)).aggregate({ n: count() }).sink('out')
   const periodic = await testJob(every, { parallelism: 2 })
   await periodic.push(row(0), row(0, 1, 'b'), row(1))
-  await periodic.advanceTime(99)
+  await periodic.advanceTime(100)
   expect(periodic.rows()).toEqual([])
   await periodic.advanceTime(1)
   expect(

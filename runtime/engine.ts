@@ -95,9 +95,10 @@ async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
 /** Rules of live sources are loaded for jobs that have one, or ask for them. */
 function needsTimeRules({ analyzed, plan }: JobGraph, { sources }: StartOptions): boolean {
   return plan.operators.some((spec) => {
-    if (spec.op !== 'eventTime') return false
-    const { sourceUid } = analyzed.operators.get(spec.uid)!
-    return needsRules(spec, !sources[sourceUid]!.isBounded)
+    const isLive = !sources[analyzed.operators.get(spec.uid)!.sourceUid]!.isBounded
+    // Windows by the clock have a time of their own, which follows the same rules.
+    if (spec.op === 'window') return isLive && spec.time === 'processing'
+    return spec.op === 'eventTime' && needsRules(spec, isLive)
   })
 }
 

@@ -160,12 +160,12 @@ export function stddev<const N extends string>(column: N, options: VarianceOptio
   return new Aggregate({ fn: 'stddev', column, ...options })
 }
 
-/** The value of the first row, in input order, in which it is not null. */
+/** The value of the first row, by event time, in which it is not null; of equal times the first that arrived. */
 export function first<const N extends string>(column: N): Aggregate<'first', N> {
   return new Aggregate({ fn: 'first', column })
 }
 
-/** The value of the last row, in input order, in which it is not null. */
+/** The value of the last row, by event time, in which it is not null; of equal times the last that arrived. */
 export function last<const N extends string>(column: N): Aggregate<'last', N> {
   return new Aggregate({ fn: 'last', column })
 }

@@ -27,7 +27,7 @@ export function countEvictor(n: number, options: EvictorOptions = {}): Evictor {
 }
 
 /**
- * Keeps records that are at most this much older than the newest.
+ * Keeps records that are less than this much older than the newest.
  *
  * @throws ConfigError `DURATION_INVALID`.
  */
@@ -36,7 +36,7 @@ export function timeEvictor(duration: Duration, options: EvictorOptions = {}): E
   return bringing({ kind: 'time', durationMs: durationIn, ...afterOf(options) }, windowRules())
 }
 
-/** Keeps records whose value in a column differs from that of the last record by less than the threshold. */
+/** Keeps records whose value in a column is less than the threshold below that of the last record, or above it. */
 export function deltaEvictor<const N extends string>(column: N, threshold: number, options: EvictorOptions = {}): Evictor<N> {
   return bringing({ kind: 'delta', column, threshold, ...afterOf(options) }, windowRules())
 }

@@ -171,9 +171,9 @@ function evictorText(evictor: EvictorSpec): string {
     case 'count':
       return `all but the last ${countText(evictor.n, 'record')}${when}`
     case 'time':
-      return `records more than ${durationText(evictor.durationMs)} older than the newest${when}`
+      return `records ${durationText(evictor.durationMs)} or more older than the newest${when}`
     case 'delta':
-      return `records whose ${formatName(evictor.column)} differs from the last by ${evictor.threshold} or more${when}`
+      return `records whose ${formatName(evictor.column)} is ${evictor.threshold} or more below that of the last${when}`
     default: {
       const never: never = evictor
       throw new RangeError(String(never))

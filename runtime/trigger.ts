@@ -1,10 +1,10 @@
 /**
- * Triggers as people write them: `onWatermark({ early: onProcessingTime('10s') })`, `orFinally(onCount(100), onWatermark())`.
+ * Triggers as people write them: `onWatermark({ early: onProcessingTime('10s') })`, `orFinally(repeatedly(onCount(100)), onWatermark())`.
  *
  * Before: the user's declaration. After: the plan's window operators, which have them as they are.
  *
  * What a trigger says is repeated for ever, unless it is `once`, `orFinally` or `inOrder`: those end, and close their window; records
- * that come for it later are dropped and counted as `closed`.
+ * that come for it later are dropped and counted as `closed`. A trigger inside another is not repeated by itself.
  * Invariant: a trigger is plain data; what it brings beside (rules, a function) is not part of it.
  */
 
@@ -149,7 +149,7 @@ export function repeatedly<const T extends Any>(of: T): TriggerOf<[T]> {
   return trigger({ kind: 'repeatedly', of }, [of])
 }
 
-/** Goes by a trigger until another fires; that is the last pane of the window. */
+/** Goes by a trigger until another fires, or until it has ended itself: `onCount` ends after firing, `repeatedly(onCount(n))` does not. */
 export function orFinally<const T extends Any, const U extends Any>(of: T, until: U): TriggerOf<[T, U]> {
   return trigger({ kind: 'orFinally', of, until }, [of, until])
 }

@@ -505,8 +505,8 @@ describe('what follows from a window', () => {
       'keeps its records',
     ],
     [{ evictor: { kind: 'count', n: 2, after: true } }, 'evict: all but the last 2 records, after the pane'],
-    [{ evictor: { kind: 'time', durationMs: 1_000 } }, 'evict: records more than 1 s older than the newest'],
-    [{ evictor: { kind: 'delta', column: 'celsius', threshold: 2 } }, 'evict: records whose celsius differs from the last by 2 or more'],
+    [{ evictor: { kind: 'time', durationMs: 1_000 } }, 'evict: records 1 s or more older than the newest'],
+    [{ evictor: { kind: 'delta', column: 'celsius', threshold: 2 } }, 'evict: records whose celsius is 2 or more below that of the last'],
     [{ apply: { function: true, schema: { x: 'f64', y: 'f64' } } }, 'rows by a JavaScript function: x, y'],
     [
       aggregate({ fn: 'quantile', column: 'n', q: 0.9, where: gt('celsius', 3) }),

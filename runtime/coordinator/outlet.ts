@@ -40,6 +40,8 @@ export class Outlet {
   /** The subtask whose turn it is between the current two watermarks. */
   #turn = 0
   #barrier: number | null = null
+  /** The mark that the lanes before the turn have passed, and the others not, is a barrier. */
+  #isAtBarrier = false
   /** A lane whose oldest slot a sink is still reading. */
   #held: Lane | null = null
   #endedCount = 0
@@ -100,7 +102,9 @@ export class Outlet {
   #giveQueued(): boolean {
     const due = this.#lanes[this.#turn]!
     const hasRows = ({ items, at }: Lane) => at < items.length && !isMarkKind(items[at]!.kind)
-    const lane = due.at < due.items.length ? due : this.#options.isOrdered ? undefined : this.#lanes.find(hasRows)
+    // What lies behind a barrier waits until all have passed it.
+    const mayGive = (lane: Lane, index: number) => hasRows(lane) && !(this.#isAtBarrier && index < this.#turn)
+    const lane = due.at < due.items.length ? due : this.#options.isOrdered ? undefined : this.#lanes.find(mayGive)
     if (lane === undefined) return false
     const item = lane.items[lane.at++]!
     if (lane.at === lane.items.length) {
@@ -160,6 +164,7 @@ export class Outlet {
         if (isLastLane) this.watermarkMs = item.watermarkMs
         return true
       case 'barrier':
+        this.#isAtBarrier = !isLastLane
         if (isLastLane) this.#barrier = item.checkpointId
         return true
       case 'end':

@@ -81,6 +81,22 @@ export class ResultWriter {
     })
   }
 
+  /** Writes a piece of the stream of operations. */
+  operations(payload: Uint8Array): void {
+    this.#slot(L.SLOT_OPERATIONS, 0, Number.NaN, (view, slot) => {
+      view.setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, payload.length, true)
+      new Uint8Array(view.buffer, slot + L.SLOT_HEADER_BYTES, payload.length).set(payload)
+    })
+  }
+
+  barrier(checkpointId: number): void {
+    this.#slot(L.SLOT_BARRIER, 0, Number.NaN, (view, slot) => view.setFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, checkpointId, true))
+  }
+
+  get hasRoom(): boolean {
+    return this.#ring.claim() >= 0
+  }
+
   /** Writes what the cells point to. @returns the offset of each. */
   #blobs(rows: readonly ResultRow[], blobBytes: number): ReadonlyMap<Uint8Array, number> {
     const cells = rows.flatMap(({ aggregates }) => aggregates.filter((value) => value instanceof Uint8Array))

@@ -10,7 +10,7 @@
 import { Aggregate, type VarianceOptions } from './aggregate.ts'
 import { richAggregate } from './aggregate-values.ts'
 import { type Duration, durationMs } from './duration.ts'
-import type { AggregateFunctions } from './plan-functions.ts'
+import type { AccumulatorFunctions, AggregateFunctions } from './plan-functions.ts'
 import { bringing } from './plan-rules.ts'
 import { windowRules } from './plan-window-rules.ts'
 import type { Json } from './schema.ts'
@@ -64,20 +64,52 @@ export function ewma<const N extends string>(column: N, halfLife: Duration): Agg
 }
 
 /**
- * An aggregate in JavaScript. Accumulators are JSON, since they are kept in checkpoints; functions must depend on their arguments alone.
+ * An aggregate in JavaScript: `create` makes an accumulator, `add` brings in a record, `merge` makes one of two, `result` says what comes out.
+ *
+ * Functions get the rows of the window's input with all their columns, those for which `where` is true. They run on the thread that has
+ * started the job and must depend on their arguments alone. Accumulators are part of checkpoints: JSON, or with `serialize` and
+ * `deserialize` anything; what a checkpoint cannot keep is refused with `ACCUMULATOR_INVALID`.
+ *
+ * A window keeps its accumulator, not its records: state does not grow with them. Where records are kept instead, and the aggregate is
+ * computed from all of them (in order of arrival, without `merge`) whenever the window fires: with an evictor, `keepRecords` or a window
+ * function; when retracting; in windows around records or sliding by record, and in sessions and state windows with a maximum length.
+ *
+ * A record on which `add` throws becomes a dead letter (`FUNCTION_THREW`, from `<uid>.aggregate.<name>`); when another function throws, so does
+ * the result of the window.
  *
  * @example
+ * // Total weight and heaviest parcel, as one value.
  * customAggregate({
- *   create: () => 1,
- *   add: (product, row: { readonly factor: number | null }) => product * (row.factor ?? 1),
- *   merge: (a, b) => a * b,
- *   result: (product) => product,
+ *   create: () => ({ grams: 0, heaviest: 0 }),
+ *   add: (load, row: { readonly grams: number | null }) => {
+ *     load.grams += row.grams ?? 0
+ *     load.heaviest = Math.max(load.heaviest, row.grams ?? 0)
+ *     return load
+ *   },
+ *   merge: (a, b) => ({ grams: a.grams + b.grams, heaviest: Math.max(a.heaviest, b.heaviest) }),
+ *   result: ({ grams, heaviest }) => ({ kilograms: grams / 1_000, share: grams === 0 ? null : heaviest / grams }),
+ * })
+ * @example
+ * // A set is not JSON: how a checkpoint keeps it has to be said.
+ * customAggregate({
+ *   create: () => new Set<string>(),
+ *   add: (seen, row: { readonly device: string | null }) => (row.device === null ? seen : seen.add(row.device)),
+ *   merge: (a, b) => a.union(b),
+ *   result: (seen) => [...seen].sort(),
+ *   serialize: (seen) => [...seen],
+ *   deserialize: (kept) => new Set(kept as string[]),
  * })
  */
 export function customAggregate<A extends Json, V extends Json, Row = unknown>(
+  functions: AggregateFunctions<A, V, Row> & { readonly serialize?: never; readonly deserialize?: never },
+): Aggregate<'custom', never, never, never, V, Row>
+export function customAggregate<A, V extends Json, Row = unknown>(
+  functions: AggregateFunctions<A, V, Row> & AccumulatorFunctions<A>,
+): Aggregate<'custom', never, never, never, V, Row>
+export function customAggregate<A, V extends Json, Row>(
   functions: AggregateFunctions<A, V, Row>,
 ): Aggregate<'custom', never, never, never, V, Row> {
-  const kept = functions as unknown as AggregateFunctions<never, Json>
+  const kept = functions as unknown as AggregateFunctions<never>
   return bringing(new Aggregate({ fn: 'custom', function: true }, kept), windowRules()) as unknown as Aggregate<
     'custom',
     never,

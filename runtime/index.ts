@@ -39,6 +39,7 @@ export {
   type SourceRow,
 } from './pipeline.ts'
 export {
+  type AccumulatorFunctions,
   type AggregateFunctions,
   type AnalyzedPlan,
   analyzePlan,

@@ -35,15 +35,31 @@ export interface FiredWindow {
 /** Rows made from all records of a window, in their order of arrival. */
 export type ApplyFunction = (records: readonly RowObject[], window: FiredWindow) => Iterable<object>
 
-/** An aggregate in JavaScript. Accumulators are JSON, so that they can be kept in checkpoints; they may be changed in place. */
-export interface AggregateFunctions<A extends Json = Json, V extends Json = Json, Row = RowObject> {
-  /** An empty accumulator. */
+/**
+ * An aggregate in JavaScript. Functions depend on their arguments alone; `add` and `merge` may change their first argument in place and
+ * return it, but a function that throws must leave it as it was.
+ *
+ * Accumulators are kept in checkpoints, so without {@link AccumulatorFunctions} they are JSON: numbers (also NaN and the infinities), texts,
+ * booleans, null, lists and plain objects. A `Map`, a `Date`, a bigint or an object of a class is refused. Fields that are undefined are
+ * absent after a restart.
+ */
+export interface AggregateFunctions<A = Json, V extends Json = Json, Row = RowObject> extends Partial<AccumulatorFunctions<A>> {
+  /** An empty accumulator, a new one each time. */
   create(): A
-  /** The accumulator with a record. */
+  /** The accumulator with a record. A record on which it throws becomes a dead letter and is not in the result. */
   add(accumulator: A, row: Row, timestampMs: number): A
-  /** Two accumulators as one; the records of the first come before those of the second. */
+  /** Two accumulators as one: of sessions that have grown together. Event times of the first are before those of the second. */
   merge(a: A, b: A): A
+  /** May be called several times on the same accumulator, whenever the window fires. */
   result(accumulator: A): V
+}
+
+/** How checkpoints keep accumulators that are not JSON. */
+export interface AccumulatorFunctions<A> {
+  /** The accumulator as JSON. */
+  serialize(accumulator: A): Json
+  /** The accumulator of what {@link AccumulatorFunctions.serialize} gave. */
+  deserialize(kept: Json): A
 }
 
 export type JobFunction =
@@ -51,7 +67,7 @@ export type JobFunction =
   | TimedRowFunction
   | WindowFunction
   | ApplyFunction
-  | AggregateFunctions<never, Json>
+  | AggregateFunctions<never>
   | (() => CustomWatermarks)
 
 /** JavaScript functions of a job by their keys: see {@link functionKey}. */

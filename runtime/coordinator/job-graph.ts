@@ -253,7 +253,7 @@ export class JobGraph {
     if (extended === null || !this.#panes!.tellsOperations(spec)) return null
     const customs = extended.customs.map((custom) => ({
       ...custom,
-      functions: this.#functions.get(`${spec.uid}.aggregate.${custom.name}`) as unknown as AggregateFunctions,
+      functions: this.#functions.get(`${spec.uid}.aggregate.${custom.name}`) as unknown as AggregateFunctions<unknown>,
     }))
     return new this.#panes!.WindowAccumulators({
       uid: spec.uid,

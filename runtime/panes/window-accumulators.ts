@@ -7,17 +7,19 @@
  */
 
 import * as L from '../../kernel/layout.ts'
-import { preview } from '../batch-builder.ts'
 import type { StageReport } from '../coordinator/stage.ts'
+import { CheckpointError, ConfigError } from '../errors.ts'
 import type { AggregateFunctions } from '../plan-functions.ts'
 import type { Json } from '../schema.ts'
 import { readSections } from '../subtask/snapshot-chunks.ts'
+import { accumulatorOf, accumulatorText, Failure, jsonCopy, notJson } from './accumulator-json.ts'
+import { calling, messageOf, recordRefused } from './aggregate-threw.ts'
 import { operationsOf } from './operations.ts'
 import type { CustomPlan } from './pane-aggregates.ts'
 import type { RecordReader } from './record-cells.ts'
 
 export interface CustomAggregate extends CustomPlan {
-  readonly functions: AggregateFunctions
+  readonly functions: AggregateFunctions<unknown>
 }
 
 export interface WindowAccumulatorsOptions {
@@ -29,11 +31,17 @@ export interface WindowAccumulatorsOptions {
 
 export class WindowAccumulators {
   readonly #options: WindowAccumulatorsOptions
-  /** By handle of the window: an accumulator for each aggregate. */
-  readonly #windows = new Map<number, Json[]>()
+  /** By handle of the window: an accumulator, or a {@link Failure}, for each aggregate. */
+  readonly #windows = new Map<number, unknown[]>()
 
+  /** @throws ConfigError `ACCUMULATOR_INVALID` when a checkpoint could not keep what `create` gives. */
   constructor(options: WindowAccumulatorsOptions) {
     this.#options = options
+    for (const custom of options.customs) {
+      // Now rather than at the first checkpoint.
+      const empty = created(custom)
+      if (!(empty instanceof Failure)) this.#serialized(custom, empty)
+    }
   }
 
   /** Windows that have accumulators. */
@@ -50,25 +58,38 @@ export class WindowAccumulators {
     }
   }
 
-  /** The results of a window as it is now, by aggregate. @throws what a function throws */
+  /** The results of a window as it is now, by aggregate; they are not touched any more. @throws AggregateThrew */
   results(handle: number): Json[] {
     const accumulators = this.#windows.get(handle)
-    return this.#options.customs.map(({ functions }, index) => functions.result(accumulators?.[index] ?? functions.create()))
+    return this.#options.customs.map(({ name, functions }, index) =>
+      calling(name, () => {
+        const accumulator = accumulators === undefined ? functions.create() : accumulators[index]
+        if (accumulator instanceof Failure) throw new Error(accumulator.reason)
+        // It may be the accumulator itself, which later records change.
+        return jsonCopy(functions.result(accumulator))
+      }),
+    )
   }
 
   #add(handle: number, record: Uint8Array): void {
-    const { customs, records } = this.#options
+    const { uid, customs, records, report } = this.#options
     const { rows, times, marks } = records.read(record)
-    const accumulators = this.#windows.get(handle) ?? customs.map(({ functions }) => functions.create())
-    this.#windows.set(handle, accumulators)
-    customs.forEach(({ name, condition, functions }, index) => {
-      if (condition !== null && marks.get(condition)![0] === 0) return
+    const row = rows[0]!
+    const timestampMs = times[0]!
+    let accumulators = this.#windows.get(handle)
+    if (accumulators === undefined) {
+      accumulators = customs.map(created)
+      this.#windows.set(handle, accumulators)
+    }
+    for (const [index, { name, condition, functions }] of customs.entries()) {
+      const accumulator = accumulators[index]
+      if (accumulator instanceof Failure || (condition !== null && marks.get(condition)![0] === 0)) continue
       try {
-        accumulators[index] = functions.add(accumulators[index]!, rows[0]!, times[0]!)
+        accumulators[index] = functions.add(accumulator, row, timestampMs)
       } catch (error) {
-        this.#threw(name, rows[0]!, error)
+        report.deadLetter(recordRefused({ uid, aggregate: name, row, timestampMs }, error))
       }
-    })
+    }
   }
 
   #merge(handle: number, other: number): void {
@@ -76,33 +97,51 @@ export class WindowAccumulators {
     if (theirs === undefined) return
     this.#windows.delete(other)
     const ours = this.#windows.get(handle)
-    if (ours === undefined) this.#windows.set(handle, theirs)
-    else {
-      this.#options.customs.forEach(({ functions }, index) => {
-        ours[index] = functions.merge(ours[index]!, theirs[index]!)
-      })
+    this.#windows.set(handle, ours === undefined ? theirs : this.#options.customs.map((custom, at) => merged(custom, ours[at], theirs[at])))
+  }
+
+  /** What a checkpoint keeps of an accumulator. @throws ConfigError `ACCUMULATOR_INVALID` */
+  #serialized({ name, functions }: CustomAggregate, accumulator: unknown): unknown {
+    if (accumulator instanceof Failure) return accumulator
+    const { serialize, deserialize } = functions
+    if ((serialize === undefined) !== (deserialize === undefined)) {
+      throw this.#invalid(name, 'it has only one of serialize and deserialize', 'give both or none')
     }
+    let kept = accumulator
+    try {
+      if (serialize !== undefined) kept = serialize(accumulator)
+    } catch (cause) {
+      throw this.#invalid(name, `serialize threw: ${messageOf(cause)}`, 'correct serialize', cause)
+    }
+    const found = notJson(kept)
+    if (found === null) return kept
+    if (serialize !== undefined) throw this.#invalid(name, `of what serialize gave, ${found}`, 'let serialize give JSON')
+    throw this.#invalid(name, found, 'make accumulators of plain objects, lists, numbers and texts, or give serialize and deserialize')
   }
 
-  #threw(name: string, row: object, error: unknown): void {
-    const { uid, report } = this.#options
-    report.deadLetter({
-      code: 'FUNCTION_THREW',
-      reason: `The aggregate ${name} of ${uid} threw: ${error instanceof Error ? error.message : String(error)}`,
-      source: `${uid}.aggregate.${name}`,
-      split: '',
-      position: '',
-      preview: preview(JSON.stringify(row)),
-    })
+  #invalid(aggregate: string, found: string, remedy: string, cause?: unknown): ConfigError {
+    const { uid } = this.#options
+    return new ConfigError(
+      'ACCUMULATOR_INVALID',
+      `Checkpoints cannot keep the accumulator of aggregate ${aggregate} of operator ${uid}: ${found}; ${remedy}`,
+      { details: { operator: uid, aggregate }, cause },
+    )
   }
 
-  /** All of it, as sections of the kernel's form: one for each key group that has windows. */
+  /** All of it, as sections of the kernel's form: one for each key group that has windows. @throws ConfigError `ACCUMULATOR_INVALID` */
   snapshot(): Uint8Array<ArrayBuffer> {
     const groups = Map.groupBy(
       [...this.#windows].sort(([a], [b]) => a - b),
       ([handle]) => Math.floor(handle / L.HANDLES_A_GROUP),
     )
-    const sections = [...groups].map(([keyGroup, windows]) => sectionOf(keyGroup, windows))
+    const { customs } = this.#options
+    const sections = [...groups].map(([keyGroup, windows]) => {
+      const kept = windows.map(([handle, accumulators]) => [
+        handle,
+        customs.map((custom, at) => this.#serialized(custom, accumulators[at])),
+      ])
+      return sectionOf(keyGroup, kept)
+    })
     const bytes = new Uint8Array(sections.reduce((sum, { length }) => sum + length, 0))
     let at = 0
     for (const section of sections) {
@@ -112,18 +151,57 @@ export class WindowAccumulators {
     return bytes
   }
 
-  /** Goes on from a snapshot; other sections are passed over. */
+  /** Goes on from a snapshot; other sections are passed over. @throws CheckpointError `CHECKPOINT_CORRUPT` */
   restore(chunks: readonly Uint8Array<ArrayBuffer>[]): void {
-    for (const { kind, bytes } of chunks.flatMap(readSections)) {
+    for (const { kind, keyGroup, bytes } of chunks.flatMap(readSections)) {
       if (kind !== L.SECTION_FUNCTIONS) continue
-      const text = new TextDecoder().decode(bytes.subarray(L.SECTION_HEADER_BYTES)).trimEnd()
-      for (const [handle, accumulators] of JSON.parse(text, revive) as [number, Json[]][]) this.#windows.set(handle, accumulators)
+      try {
+        const windows = accumulatorOf(decoder.decode(bytes.subarray(L.SECTION_HEADER_BYTES)))
+        for (const [handle, kept] of windows as [number, unknown[]][]) this.#windows.set(handle, this.#deserialized(kept))
+      } catch (cause) {
+        throw new CheckpointError(
+          'CHECKPOINT_CORRUPT',
+          `Cannot restore the accumulators of operator ${this.#options.uid} in key group ${keyGroup}: ${messageOf(cause)}`,
+          { cause },
+        )
+      }
     }
+  }
+
+  #deserialized(kept: readonly unknown[]): unknown[] {
+    const { customs } = this.#options
+    if (kept.length !== customs.length)
+      throw new RangeError(`there are accumulators of ${kept.length} aggregates, not of ${customs.length}`)
+    return customs.map(({ functions: { deserialize } }, index) => {
+      const value = kept[index]
+      return deserialize === undefined || value instanceof Failure ? value : deserialize(value as Json)
+    })
   }
 }
 
-function sectionOf(keyGroup: number, windows: readonly (readonly [number, Json[]])[]): Uint8Array {
-  const payload = new TextEncoder().encode(JSON.stringify(windows, replace))
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function created({ functions }: CustomAggregate): unknown {
+  try {
+    return functions.create()
+  } catch (error) {
+    return new Failure(messageOf(error))
+  }
+}
+
+/** Two windows as one. When that fails, or one of them has, what they held together is not known any more. */
+function merged({ functions }: CustomAggregate, ours: unknown, theirs: unknown): unknown {
+  if (ours instanceof Failure) return ours
+  if (theirs instanceof Failure) return theirs
+  try {
+    return functions.merge(ours, theirs)
+  } catch (error) {
+    return new Failure(messageOf(error))
+  }
+}
+
+function sectionOf(keyGroup: number, windows: readonly unknown[]): Uint8Array {
+  const payload = new TextEncoder().encode(accumulatorText(windows))
   const length = (L.SECTION_HEADER_BYTES + payload.length + 7) & ~7
   // Spaces fill up: JSON does not see them.
   const bytes = new Uint8Array(length).fill(0x20)
@@ -135,17 +213,4 @@ function sectionOf(keyGroup: number, windows: readonly (readonly [number, Json[]
   view.setFloat64(L.SECTION_POSITION_OFFSET, 0, true)
   bytes.set(payload, L.SECTION_HEADER_BYTES)
   return bytes
-}
-
-/** What JSON cannot say stands behind this character; texts that begin with it get another one in front. */
-const MARK = '\u0000'
-
-function replace(_name: string, value: unknown): unknown {
-  if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) return MARK + (Object.is(value, -0) ? '-0' : value)
-  return typeof value === 'string' && value.startsWith(MARK) ? MARK + value : value
-}
-
-function revive(_name: string, value: unknown): unknown {
-  if (typeof value !== 'string' || !value.startsWith(MARK)) return value
-  return value.startsWith(MARK + MARK) ? value.slice(1) : Number(value.slice(1))
 }

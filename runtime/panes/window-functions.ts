@@ -6,14 +6,15 @@
  * Invariant: a pane becomes rows or, if a function throws on it, a dead letter.
  */
 
-import { BatchBuilder, preview } from '../batch-builder.ts'
+import { BatchBuilder, type DeadLetter, preview } from '../batch-builder.ts'
 import { Gather, pass, type Stage, type StageReport } from '../coordinator/stage.ts'
 import { Dictionary } from '../dictionary.ts'
 import type { WindowSpec } from '../plan.ts'
 import { cellValue, type Column, RecordBatch, type RowObject, setField } from '../record-batch.ts'
 import type { AggregateFunctions, ApplyFunction, FiredWindow } from '../plan-functions.ts'
 import type { Json, Schema } from '../schema.ts'
-import { HANDLE_NAME, RECORDS_NAME } from './pane-aggregates.ts'
+import { AggregateThrew, aggregateThrew, calling, messageOf, recordRefused } from './aggregate-threw.ts'
+import { type CustomPlan, HANDLE_NAME, RECORDS_NAME } from './pane-aggregates.ts'
 import type { WindowPlan } from './pane-plan.ts'
 import type { PaneRecords } from './record-cells.ts'
 import { JsonValues, type RecordValues } from './result-cells.ts'
@@ -47,7 +48,7 @@ export function windowFunctionsStage(options: WindowFunctionsOptions): Stage {
 class PaneRows {
   readonly #options: WindowFunctionsOptions
   readonly #apply: ApplyFunction | null
-  readonly #customs: readonly { readonly name: string; readonly functions: AggregateFunctions; readonly values: Json[] }[]
+  readonly #customs: readonly { readonly name: string; readonly functions: AggregateFunctions<unknown>; readonly values: Json[] }[]
   readonly #gather: Gather
   readonly #builder: BatchBuilder | null
   #selection = new Uint32Array(ROWS_MAX)
@@ -59,7 +60,7 @@ class PaneRows {
     this.#apply = spec.apply === undefined ? null : (functionOf('apply') as ApplyFunction)
     this.#customs = plan.customs.map(({ name }) => ({
       name,
-      functions: functionOf(`aggregate.${name}`) as AggregateFunctions,
+      functions: functionOf(`aggregate.${name}`) as AggregateFunctions<unknown>,
       values: [],
     }))
     this.#gather = new Gather(plan.kernelSchema)
@@ -78,7 +79,7 @@ class PaneRows {
         results = accumulators.results(batch.column(HANDLE_NAME).values[row]!)
       } else {
         const records = recordsOf(batch, row)
-        results = this.#customs.map(({ functions }, index) => aggregate(functions, records, this.#options.plan.customs[index]!.condition))
+        results = this.#customs.map(({ functions }, index) => this.#fold(this.#options.plan.customs[index]!, functions, records))
         if (this.#apply !== null) rows = [...this.#apply(records.rows, window)]
       }
     } catch (error) {
@@ -146,26 +147,28 @@ class PaneRows {
     }
   }
 
-  #threw(window: FiredWindow, error: unknown) {
-    const { uid } = this.#options.spec
-    return {
-      code: 'FUNCTION_THREW',
-      reason: `A function of ${uid} threw: ${error instanceof Error ? error.message : String(error)}`,
-      source: uid,
-      split: '',
-      position: placeOf(window),
-      preview: preview(JSON.stringify(window.key)),
+  /** An aggregate of the records of a pane. A record on which it throws becomes a dead letter, whenever the window fires. */
+  #fold({ name, condition }: CustomPlan, functions: AggregateFunctions<unknown>, { rows, times, marks }: PaneRecords): Json {
+    const { report, spec } = this.#options
+    const passes = condition === null ? null : marks.get(condition)!
+    let accumulator = calling(name, () => functions.create())
+    for (const [index, row] of rows.entries()) {
+      if (passes !== null && passes[index] === 0) continue
+      try {
+        accumulator = functions.add(accumulator, row, times[index]!)
+      } catch (error) {
+        report.deadLetter(recordRefused({ uid: spec.uid, aggregate: name, row, timestampMs: times[index]! }, error))
+      }
     }
+    return calling(name, () => functions.result(accumulator))
   }
-}
 
-function aggregate(functions: AggregateFunctions, { rows, times, marks }: PaneRecords, condition: number | null): Json {
-  const passes = condition === null ? null : marks.get(condition)!
-  let accumulator = functions.create()
-  for (let index = 0; index < rows.length; index++) {
-    if (passes === null || passes[index] === 1) accumulator = functions.add(accumulator, rows[index]!, times[index]!)
+  #threw(window: FiredWindow, error: unknown): DeadLetter {
+    const { uid } = this.#options.spec
+    const place = { position: placeOf(window), preview: preview(JSON.stringify(window.key)) }
+    if (error instanceof AggregateThrew) return { ...aggregateThrew(uid, error.aggregate, error), ...place }
+    return { code: 'FUNCTION_THREW', reason: `The function of ${uid} threw: ${messageOf(error)}`, source: uid, split: '', ...place }
   }
-  return functions.result(accumulator)
 }
 
 function recordsOf(batch: RecordBatch, row: number): PaneRecords {

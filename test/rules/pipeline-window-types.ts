@@ -127,6 +127,21 @@ windowed.aggregate({
   a: customAggregate({ create: () => 0, add: (a: number, row: { readonly x: number }) => a + row.x, merge: (a) => a, result: (a) => a }),
 })
 
+// Accumulators are JSON, unless it is said how a checkpoint keeps them.
+const distinct = {
+  create: () => new Set<string | null>(),
+  add: (seen: Set<string | null>, row: { readonly device: string | null }) => seen.add(row.device),
+  merge: (a: Set<string | null>, b: Set<string | null>) => a.union(b),
+  result: (seen: Set<string | null>) => seen.size,
+}
+windowed.aggregate({
+  a: customAggregate({ ...distinct, serialize: (seen) => [...seen], deserialize: (kept) => new Set(kept as (string | null)[]) }),
+})
+// @ts-expect-error a set
+customAggregate(distinct)
+// @ts-expect-error one of two
+customAggregate({ ...distinct, serialize: (seen: Set<string | null>) => [...seen] })
+
 // Bounds of a global window are null.
 const global = timed.window(globalWindow()).trigger(onCount(5)).aggregate({ n: count() }).sink('out')
 same<SinkRow<typeof global, 'out'>, { readonly windowStart: null; readonly windowEnd: null; readonly n: number }>()

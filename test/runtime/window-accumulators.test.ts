@@ -1,12 +1,12 @@
 /** Laws of accumulators outside the kernel: operations are carried out in order, however slots cut them, and survive a snapshot. */
 
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
 import type { DeadLetter } from '../../runtime/batch-builder.ts'
 import { OperationStream } from '../../runtime/panes/operations.ts'
 import { RecordReader, WindowAccumulators } from '../../runtime/panes/pane-parts.ts'
 import type { AggregateFunctions } from '../../runtime/plan-functions.ts'
-import { f64, schema, timestamp, utf8 } from '../../runtime/schema.ts'
+import { f64, type Json, schema, timestamp, utf8 } from '../../runtime/schema.ts'
 import { chunksOfSnapshot, readSections, sectionsForSubtask } from '../../runtime/subtask/snapshot-chunks.ts'
 import { Prng } from '../support/prng.ts'
 import { records } from '../support/result-slots.ts'
@@ -29,11 +29,11 @@ const list: AggregateFunctions = {
   result: (values) => values,
 }
 
-function setUp() {
+function setUp(functions: AggregateFunctions<never> = list as never) {
   const letters: DeadLetter[] = []
   const accumulators = new WindowAccumulators({
     uid: 'w',
-    customs: plan!.customs.map((custom) => ({ ...custom, functions: list })),
+    customs: plan!.customs.map((custom) => ({ ...custom, functions: functions as unknown as AggregateFunctions<unknown> })),
     records: new RecordReader(layout, columns),
     report: { filtered: () => {}, deadLetter: (letter) => letters.push(letter) },
   })
@@ -121,4 +121,140 @@ test('a snapshot keeps every value, by key group, and the kernel sees nothing of
   })
   expect(restored.snapshot()).toEqual(accumulators.snapshot())
   expect(setUp().accumulators.snapshot()).toHaveLength(0)
+})
+
+/** Counts in place, and gives its accumulator away. */
+const counter: AggregateFunctions<{ n: number }, { n: number }> = {
+  create: () => ({ n: 0 }),
+  add(kept) {
+    kept.n++
+    return kept
+  },
+  merge: (a, b) => ({ n: a.n + b.n }),
+  result: (kept) => kept,
+}
+
+test('results are copies: later records do not change them', () => {
+  const { accumulators } = setUp(counter as never)
+  accumulators.apply(add(1, 'x', 1))
+  const before = accumulators.results(1)
+  accumulators.apply(add(1, 'x', 1))
+  expect([before[0], accumulators.results(1)[0]]).toEqual([{ n: 1 }, { n: 2 }])
+})
+
+test('an accumulator may be null', () => {
+  let isFirst = true
+  const { accumulators } = setUp({
+    create: () => (isFirst ? 'empty' : 'made again'),
+    add: () => null,
+    merge: () => null,
+    result: (kept: unknown) => kept as string | null,
+  } as never)
+  accumulators.apply(add(1, 'x', 1))
+  isFirst = false
+  expect(accumulators.results(1)).toEqual([null, null])
+})
+
+describe('functions that throw', () => {
+  const throwing = (name: keyof AggregateFunctions): AggregateFunctions<never> => ({
+    ...(counter as unknown as AggregateFunctions<never>),
+    [name]: () => {
+      throw new Error('as asked')
+    },
+  })
+
+  test.each(['create', 'result'] as const)('%s: the window has no result, and other windows neither', (name) => {
+    const { accumulators, letters } = setUp(throwing(name))
+    accumulators.apply(add(1, 'x', 1))
+    for (const handle of [1, 2]) expect(() => accumulators.results(handle)).toThrow('as asked')
+    expect(() => accumulators.results(1)).toThrow(expect.objectContaining({ aggregate: 'list' }) as Error)
+    expect(letters).toEqual([])
+  })
+
+  test('merge: the window has no result until it is emptied, also after a restart', () => {
+    const { accumulators } = setUp(throwing('merge'))
+    accumulators.apply(joined(add(1, 'x', 1), add(2, 'x', 1), operation(L.OPERATION_MERGE, 1, 2), add(1, 'x', 1)))
+    const restored = setUp(throwing('merge')).accumulators
+    restored.restore(chunksOfSnapshot(accumulators.snapshot()))
+    for (const each of [accumulators, restored]) {
+      expect(() => each.results(1)).toThrow('as asked')
+      each.apply(joined(add(3, 'x', 1), operation(L.OPERATION_MERGE, 3, 1)))
+      expect(() => each.results(3)).toThrow('as asked')
+      each.apply(joined(operation(L.OPERATION_DROP, 3), add(3, 'x', 1)))
+      expect(each.results(3)).toEqual([{ n: 1 }, { n: 1 }])
+    }
+  })
+})
+
+describe('accumulators that are not JSON', () => {
+  const set: AggregateFunctions<Set<string>, string[]> = {
+    create: () => new Set(),
+    add: (kept, { s }) => kept.add(s as string),
+    merge: (a, b) => new Set([...a, ...b]),
+    result: (kept) => [...kept],
+  }
+
+  test('are refused when the job starts', () => {
+    const refused = expect.objectContaining({
+      code: 'ACCUMULATOR_INVALID',
+      details: { operator: 'w', aggregate: 'list' },
+      message: expect.stringMatching(/aggregate list of operator w: it is a Set; make accumulators of plain objects/) as string,
+    }) as Error
+    expect(() => setUp(set as never)).toThrow(refused)
+  })
+
+  test('are refused at a checkpoint when they have become so', () => {
+    const { accumulators } = setUp({ ...counter, add: () => ({ n: { of: [1n] } }) } as never)
+    accumulators.apply(add(1, 'x', 1))
+    expect(() => accumulators.snapshot()).toThrow(/list of operator w: \.n\.of\[0\] is a bigint; make/)
+  })
+
+  test('are kept as serialize says, and come back as deserialize says', () => {
+    const functions = { ...set, serialize: (kept: Set<string>) => [...kept], deserialize: (kept: Json) => new Set(kept as string[]) }
+    const { accumulators } = setUp(functions as never)
+    accumulators.apply(joined(add(1, 'x', 1), add(1, 'y', 0), add(1, 'x', 0)))
+    const restored = setUp(functions as never).accumulators
+    restored.restore(chunksOfSnapshot(accumulators.snapshot()))
+    restored.apply(add(1, 'z', 1))
+    expect(restored.results(1)).toEqual([
+      ['x', 'y', 'z'],
+      ['x', 'z'],
+    ])
+  })
+
+  test.each<[string, object, RegExp]>([
+    ['serialize alone', { serialize: () => 1 }, /only one of serialize and deserialize; give both/],
+    ['deserialize alone', { deserialize: () => new Set() }, /only one of serialize and deserialize; give both/],
+    ['serialize that gives no JSON', { serialize: () => new Map(), deserialize: () => new Set() }, /of what serialize gave, it is a Map/],
+    [
+      'serialize that throws',
+      {
+        serialize: () => {
+          throw new Error('as asked')
+        },
+        deserialize: () => new Set(),
+      },
+      /serialize threw: as asked/,
+    ],
+  ])('%s is refused', (_, functions, wanted) => {
+    expect(() => setUp({ ...set, ...functions } as never)).toThrow(wanted)
+  })
+})
+
+test('sections that are not what they should be are refused', () => {
+  const { accumulators } = setUp()
+  accumulators.apply(add(handleOf(5, 1), 'x', 1))
+  const [chunk] = chunksOfSnapshot(accumulators.snapshot())
+  const corrupt = expect.objectContaining({ code: 'CHECKPOINT_CORRUPT' }) as Error
+  const text = (payload: string) => {
+    const bytes = chunk!.slice().fill(0x20, L.SECTION_HEADER_BYTES)
+    bytes.set(new TextEncoder().encode(payload), L.SECTION_HEADER_BYTES)
+    return bytes
+  }
+  for (const payload of ['', '[', '[[1,[1]]]', '[[1]]', '[1]', '{}', '[[1,[[],[],[]]]]']) {
+    expect(() => setUp().accumulators.restore([text(payload)]), payload).toThrow(corrupt)
+  }
+  const broken = chunk!.slice()
+  broken[L.SECTION_HEADER_BYTES + 1] = 0xff
+  expect(() => setUp().accumulators.restore([broken])).toThrow(corrupt)
 })

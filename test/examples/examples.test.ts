@@ -42,6 +42,48 @@ test('04 tests a pipeline', async () => {
   )
 })
 
+test('05 corrects visits when requests come late', async () => {
+  expect(await example('05-web-sessions')).toBe(
+    [
+      '+I ada 09:00-09:40 2 requests from /, 25000 bytes',
+      '+I bob 09:20-09:50 1 requests from /, 5000 bytes',
+      '+I ada 10:05-10:35 1 requests from /guide, 40000 bytes',
+      '-D ada 09:00-09:40 2 requests from /, 25000 bytes',
+      '-D ada 10:05-10:35 1 requests from /guide, 40000 bytes',
+      '+I ada 09:00-10:35 4 requests from /, 74000 bytes',
+      '-D bob 09:20-09:50 1 requests from /, 5000 bytes',
+      '+I bob 09:20-10:15 2 requests from /, 25000 bytes',
+      '+I bob 11:00-11:30 1 requests from /docs, 20000 bytes',
+      'visits in the table: ada 09:00, bob 09:20, bob 11:00',
+      '',
+    ].join('\n'),
+  )
+})
+
+test('06 bills months from the 31st, on the clocks of Berlin', async () => {
+  expect(await example('06-billing-months')).toBe(
+    [
+      'ada: 31 Jan 2024, 06:00 to 29 Feb 2024, 06:00, 696 hours: 348 kWh, at most 0.5 an hour',
+      'ada: 29 Feb 2024, 06:00 to 31 Mar 2024, 06:00, 743 hours: 377.5 kWh, at most 2 an hour',
+      'ada: 31 Mar 2024, 06:00 to 30 Apr 2024, 06:00, 720 hours: 390 kWh, at most 2 an hour',
+      '',
+    ].join('\n'),
+  )
+})
+
+test('07 shows results before a window closes', async () => {
+  expect(await example('07-dashboard')).toBe(
+    [
+      '12:00  so far     2 orders  130  1 chair, 1 lamp',
+      '12:00  so far     4 orders  210  3 lamp, 1 chair',
+      '12:00  final      5 orders  510  3 lamp, 1 chair',
+      '12:01  final      1 orders  300  1 desk',
+      '12:00  corrected  6 orders  600  3 lamp, 2 chair',
+      '',
+    ].join('\n'),
+  )
+})
+
 test('the main example ends with its totals', async () => {
   const output = await example('main', '--records', '300000')
   // The independent count of reports that are too late for 1 h of disorder and 12 h of lateness.

@@ -9,14 +9,6 @@
 import * as L from '../../kernel/layout.ts'
 import { viewOf } from './record-cells.ts'
 
-export interface Operation {
-  readonly kind: number
-  readonly handle: number
-  readonly other: number
-  /** Of OPERATION_ADD: the record. */
-  readonly record: Uint8Array
-}
-
 /** The stream of one subtask. */
 export class OperationStream {
   #rest: Uint8Array = new Uint8Array(0)
@@ -33,20 +25,6 @@ export class OperationStream {
     }
     this.#rest = bytes.slice(end)
     return bytes.subarray(0, end)
-  }
-}
-
-export function* operationsOf(bytes: Uint8Array): Generator<Operation> {
-  const view = viewOf(bytes)
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + view.getInt32(at + L.OPERATION_BYTES_OFFSET, true)
-    yield {
-      kind: view.getInt32(at + L.OPERATION_KIND_OFFSET, true),
-      handle: view.getFloat64(at + L.OPERATION_HANDLE_OFFSET, true),
-      other: view.getFloat64(at + L.OPERATION_OTHER_OFFSET, true),
-      record: bytes.subarray(at + L.OPERATION_RECORD_OFFSET, end),
-    }
-    at = end
   }
 }
 

@@ -44,20 +44,34 @@ export class RecordReader {
     const times: number[] = []
     const marks = this.#marks.map((): number[] => [])
     for (let at = 0; at < bytes.length; ) {
-      const row: RowObject = {}
       times.push(view.getFloat64(at, true))
-      at += 8
-      for (let index = 0; index < this.#places.length; index++) {
-        this.#places[index] = at
-        at += 8 + padded(view.getInt32(at + 4, true))
-      }
-      for (const { name, isBool, shipped } of this.#columns) setField(row, name, valueOf(view, bytes, this.#places[shipped]!, isBool))
-      this.#marks.forEach(({ shipped }, index) => {
-        marks[index]!.push(valueOf(view, bytes, this.#places[shipped]!, false) === 1 ? 1 : 0)
-      })
-      rows.push(row)
+      at = this.locate(view, at)
+      rows.push(this.row(view, bytes))
+      this.#marks.forEach(({ source }, index) => marks[index]!.push(this.isMarked(view, source) ? 1 : 0))
     }
     return { rows, times, marks: new Map(this.#marks.map(({ source }, index) => [source, Uint8Array.from(marks[index]!)])) }
+  }
+
+  /** Makes the record at `at` the one that {@link row} and {@link isMarked} read. @returns where it ends. */
+  locate(view: DataView, at: number): number {
+    at += 8
+    for (let index = 0; index < this.#places.length; index++) {
+      this.#places[index] = at
+      at += 8 + padded(view.getInt32(at + 4, true))
+    }
+    return at
+  }
+
+  row(view: DataView, bytes: Uint8Array): RowObject {
+    const row: RowObject = {}
+    for (const { name, isBool, shipped } of this.#columns) setField(row, name, valueOf(view, bytes, this.#places[shipped]!, isBool))
+    return row
+  }
+
+  /** Whether the record meets a condition that was computed for a function. */
+  isMarked(view: DataView, source: number): boolean {
+    const at = this.#places[this.#marks.find((mark) => mark.source === source)!.shipped]!
+    return view.getInt32(at, true) === L.CELL_NUMBER && view.getFloat64(at + 8, true) === 1
   }
 }
 

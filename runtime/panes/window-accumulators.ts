@@ -10,13 +10,13 @@ import * as L from '../../kernel/layout.ts'
 import type { StageReport } from '../coordinator/stage.ts'
 import { CheckpointError, ConfigError } from '../errors.ts'
 import type { AggregateFunctions } from '../plan-functions.ts'
+import type { RowObject } from '../record-batch.ts'
 import type { Json } from '../schema.ts'
 import { readSections } from '../subtask/snapshot-chunks.ts'
 import { accumulatorOf, accumulatorText, Failure, jsonCopy, notJson } from './accumulator-json.ts'
 import { calling, messageOf, recordRefused } from './aggregate-threw.ts'
-import { operationsOf } from './operations.ts'
 import type { CustomPlan } from './pane-aggregates.ts'
-import type { RecordReader } from './record-cells.ts'
+import { type RecordReader, viewOf } from './record-cells.ts'
 
 export interface CustomAggregate extends CustomPlan {
   readonly functions: AggregateFunctions<unknown>
@@ -51,10 +51,19 @@ export class WindowAccumulators {
 
   /** Carries out operations, in order. */
   apply(operations: Uint8Array): void {
-    for (const { kind, handle, other, record } of operationsOf(operations)) {
-      if (kind === L.OPERATION_ADD) this.#add(handle, record)
-      else if (kind === L.OPERATION_MERGE) this.#merge(handle, other)
-      else this.#windows.delete(handle)
+    const view = viewOf(operations)
+    for (let at = 0; at < operations.length; at += view.getInt32(at + L.OPERATION_BYTES_OFFSET, true)) {
+      const handle = view.getFloat64(at + L.OPERATION_HANDLE_OFFSET, true)
+      switch (view.getInt32(at + L.OPERATION_KIND_OFFSET, true)) {
+        case L.OPERATION_ADD:
+          this.#add(handle, view, operations, at + L.OPERATION_RECORD_OFFSET)
+          break
+        case L.OPERATION_MERGE:
+          this.#merge(handle, view.getFloat64(at + L.OPERATION_OTHER_OFFSET, true))
+          break
+        default:
+          this.#windows.delete(handle)
+      }
     }
   }
 
@@ -71,11 +80,11 @@ export class WindowAccumulators {
     )
   }
 
-  #add(handle: number, record: Uint8Array): void {
+  #add(handle: number, view: DataView, bytes: Uint8Array, at: number): void {
     const { uid, customs, records, report } = this.#options
-    const { rows, times, marks } = records.read(record)
-    const row = rows[0]!
-    const timestampMs = times[0]!
+    const timestampMs = view.getFloat64(at, true)
+    records.locate(view, at)
+    let row: RowObject | null = null
     let accumulators = this.#windows.get(handle)
     if (accumulators === undefined) {
       accumulators = customs.map(created)
@@ -83,7 +92,8 @@ export class WindowAccumulators {
     }
     for (const [index, { name, condition, functions }] of customs.entries()) {
       const accumulator = accumulators[index]
-      if (accumulator instanceof Failure || (condition !== null && marks.get(condition)![0] === 0)) continue
+      if (accumulator instanceof Failure || (condition !== null && !records.isMarked(view, condition))) continue
+      row ??= records.row(view, bytes)
       try {
         accumulators[index] = functions.add(accumulator, row, timestampMs)
       } catch (error) {

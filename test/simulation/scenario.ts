@@ -254,7 +254,7 @@ function lifeOf(prng: Prng, parallelism: number, rowCount: number): LifePlan {
       sourceFails: prng.pick([0, 0, 0, 0.003]),
       slowMs: prng.pick([0, 1, 5, 30]),
     },
-    crash: is(0.85) ? { place, count, isZombie: is(place?.startsWith('store') === true ? 0.4 : 0.12) } : null,
+    crash: is(0.85) ? { place, count, isZombie: is(place?.startsWith('store') === true ? 0.7 : 0.12) } : null,
     damagesNewest: is(0.2),
     parallelism,
     batchRows: prng.pick([1, 2, 5, 32, 256]),

@@ -1,5 +1,5 @@
 /**
- * Whole jobs under one seed: 200 of them in every `npm test`, any number by `npm run simulate -- --seeds N`.
+ * Whole jobs under one seed: 300 of them in every `npm test`, any number by `npm run simulate -- --seeds N`.
  *
  * A failing seed is printed with the command that replays it. Defects planted on purpose prove that the simulation can find some.
  */
@@ -9,7 +9,7 @@ import { PLANTED_BUGS } from './planted-bugs.ts'
 import { simulate } from './simulate.ts'
 import { SITUATIONS } from './world.ts'
 
-const SEEDS = 200
+const SEEDS = 300
 /** Seeds within which a planted defect must be found. */
 const BUG_SEEDS = 150
 

@@ -41,6 +41,8 @@ interface AggregatePlan {
   /** Sources of its columns; -1: none. `presence`: only whether the first is null counts. */
   readonly source: number
   readonly second: number
+  /** Whether the first column is text, whose contents matter. */
+  readonly isText: boolean
   readonly isPresence: boolean
   readonly a: number
   readonly b: number
@@ -109,7 +111,7 @@ export function tellsOperations(spec: WindowSpec): boolean {
   return hasFunctions(spec) && knowsContents && !keepsRecords
 }
 
-const ROWS = { parts: 0, source: -1, second: -1, isPresence: false, a: 0, b: 0, parameter: '', bounds: [] } as const
+const ROWS = { parts: 0, source: -1, second: -1, isText: false, isPresence: false, a: 0, b: 0, parameter: '', bounds: [] } as const
 
 function typeOfSource(schema: Schema, source: number): ColumnType | null {
   return schema.columns[source]?.type ?? null
@@ -119,12 +121,13 @@ function planAggregate(name: string, spec: AggregateSpec, columns: Columns): Agg
   const common = functionOf(spec, spec.column === undefined ? 'f64' : columns.typeOf(columns.sourceOf(spec.column)))
   const plain = spec.column === undefined ? null : columns.sourceOf(spec.column)
   const second = spec.by === undefined ? -1 : columns.sourceOf(spec.by)
-  if (spec.where === undefined) return { ...ROWS, ...common, name, source: plain ?? -1, second }
-  // Where the condition is not true the value is null, and nulls do not count.
   const type = plain === null ? 'f64' : columns.typeOf(plain)
+  const isText = type === 'utf8'
+  if (spec.where === undefined) return { ...ROWS, ...common, name, source: plain ?? -1, second, isText }
+  // Where the condition is not true the value is null, and nulls do not count.
   const source = columns.compute({ name: '~where', type, kind: 'masked', source: plain, where: spec.where })
   const fn = common.fn === L.FN_COUNT_ROWS ? L.FN_COUNT : common.fn
-  return { ...ROWS, ...common, fn, parts: common.parts | L.PART_BASIC, name, source, second }
+  return { ...ROWS, ...common, fn, parts: common.parts | L.PART_BASIC, name, source, second, isText }
 }
 
 type FunctionPlan = Pick<AggregatePlan, 'fn' | 'parts' | 'type' | 'form'> & Partial<AggregatePlan>
@@ -243,9 +246,7 @@ function layOutAggregates(plans: readonly AggregatePlan[], typeOf: (source: numb
 }
 
 function valueOf(plan: AggregatePlan, values: OpenValue[], typeOf: (source: number) => ColumnType | null, ship: Ship): number {
-  // A masked column has the type of what it masks; only where that is text do its contents matter.
-  const isText = plan.form.kind === 'text' || ('of' in plan.form && plan.form.of === 'text') || typeOf(plan.source) === 'utf8'
-  const column = plan.isPresence ? ship(plan.source, 'presence', false) : shipContents(ship, plan.source, isText ? 'utf8' : 'f64')
+  const column = plan.isPresence ? ship(plan.source, 'presence', false) : shipContents(ship, plan.source, plan.isText ? 'utf8' : 'f64')
   const second = plan.second < 0 ? -1 : shipContents(ship, plan.second, typeOf(plan.second) ?? 'f64')
   const { parameter } = plan
   // Two parameters of one part begin with the same word.

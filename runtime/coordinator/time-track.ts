@@ -165,17 +165,15 @@ export class TimeTrack implements TimeObserver {
   /**
    * Nothing follows on the split.
    *
-   * @param isPlace - Whether the last record is at a place where the watermark is evaluated. Operators with state see that watermark too:
-   *   whether a source says the end with its last records or apart must not show.
+   * @param isPlace - Whether the last record is at a place where the watermark is evaluated: then it is, so that it does not show whether a
+   *   source says the end with its last records or apart.
    */
   end(split: number, isPlace: boolean): void {
     this.splits[split]!.isEnded = true
     this.#advance(split)
-    const placeMs = this.combiner.watermarkMs
+    if (isPlace) this.send(this.combiner.watermarkMs)
     this.combiner.end(split)
-    const endMs = this.combiner.watermarkMs
-    if (isPlace && placeMs > this.#watermarkMs && placeMs < endMs) for (const node of this.nodes) node.advance(placeMs)
-    this.send(endMs)
+    this.send(this.combiner.watermarkMs)
   }
 
   /** All splits have ended: the watermark passes everything. */

@@ -13,15 +13,12 @@ import { JobStateError } from '../../runtime/errors.ts'
 import { fromPlan } from '../../runtime/pipeline.ts'
 import { collectSink } from '../../runtime/sink/callback-sink.ts'
 import { rowsSource } from '../../runtime/source/rows-source.ts'
-import type { Source, SourceSplit } from '../../runtime/source/source.ts'
 import { start } from '../../runtime/start.ts'
 import { windowsOf } from '../oracle/windows.ts'
 import { Prng } from '../support/prng.ts'
 import { randomCase, type StreamCase } from '../support/streams.ts'
+import { type Cut, pausedSource } from './paused-source.ts'
 import { expectOracle, expectSameBits, forSeeds, type Options, optionsOf, type Outcome, outcome, runCase } from './run-case.ts'
-
-/** Where a stop may cut the stream: behind any record, or, as for bounded sources, behind the next watermark. */
-type Cut = 'anywhere' | 'behindWatermark'
 
 /** Stops when `count` rows were read, goes on in a second start with other options, and starts a third time what has ended. */
 async function runTwice(stream: StreamCase, cut: Cut, count: number, first: Options, second: Options): Promise<Outcome> {
@@ -48,50 +45,6 @@ async function runTwice(stream: StreamCase, cut: Cut, count: number, first: Opti
     rows: result.panes.length,
   })
   return result
-}
-
-interface PausedSource {
-  readonly source: Source
-  /** Resolves when the first `count` rows were read and more were asked for. */
-  readonly reached: Promise<void>
-  /** Lets a bounded source go on. */
-  readonly release: () => void
-}
-
-/**
- * The rows, with a pause after the first `count`.
- *
- * A barrier of a bounded source waits for the next watermark, so the pause ends once the job is asked to stop. A live source takes the
- * barrier at once: it stays where it is, and never says that it is idle, since that would bring a watermark of its own.
- */
-function pausedSource(rows: readonly object[], count: number, cut: Cut): PausedSource {
-  const { promise: reached, resolve } = Promise.withResolvers<void>()
-  const whole = rowsSource(rows)
-  let isReleased = false
-  const source: Source = {
-    ...whole,
-    isBounded: cut === 'behindWatermark',
-    async splits(context) {
-      const [split] = await whole.splits(context)
-      const open: SourceSplit['open'] = async (position) => {
-        const reader = await split!.open(position)
-        return {
-          ...reader,
-          read(builder, rowsMax) {
-            const rest = isReleased ? rowsMax : count - Number(reader.position()['row'])
-            if (rest > 0) return reader.read(builder, Math.min(rest, rowsMax))
-            resolve()
-            return cut === 'anywhere' ? 'more' : 'idle'
-          },
-        }
-      }
-      return [{ splitId: split!.splitId, open }]
-    },
-  }
-  const release = () => {
-    isReleased = cut === 'behindWatermark'
-  }
-  return { source, reached, release }
 }
 
 test('a stop and a restart at another parallelism change no result of a key', async () => {

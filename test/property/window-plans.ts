@@ -43,6 +43,8 @@ export interface WindowCase {
   /** The shape as the product's plan writes it. */
   readonly shape: object
   readonly keys: readonly string[]
+  /** The length that times of the stream are measured by. */
+  readonly unitMs: number
   readonly events: readonly PaneEvent[]
 }
 
@@ -72,7 +74,7 @@ export function randomWindowCase(prng: Prng, options: CaseOptions = {}): WindowC
   const isProcessing = options.isJob !== true && canProcess(kind) && prng.next() < 0.2
   const hasClock = options.isJob !== true
   const is = (probability: number) => prng.next() < probability
-  const isShared = kind === 'around' || kind === 'slidingByRecord'
+  const isShared = isNeighbours(kind)
   const mode: Mode = isPlain(kind) ? 'accumulating' : prng.pick(isShared ? MODES.filter((other) => other !== 'discarding') : MODES)
   const isGlobal = kind === 'global'
   const rules = { unitMs, hasClock, isProcessing, isGlobal, canPurge: mode !== 'retracting' && !isShared, canAskRecords: !isShared }
@@ -93,7 +95,14 @@ export function randomWindowCase(prng: Prng, options: CaseOptions = {}): WindowC
     aggregates: randomAggregates(prng, mode),
   }
   const keys = prng.pick<readonly string[]>([[], ['k'], ['k'], ['k'], ['j'], ['k', 'j']])
-  return { kind, plan, shape, keys, events: randomEvents(prng, { keys, unitMs, hasClock, isProcessing, latenessMs: allowedLatenessMs }) }
+  return {
+    kind,
+    unitMs,
+    plan,
+    shape,
+    keys,
+    events: randomEvents(prng, { keys, unitMs, hasClock, isProcessing, latenessMs: allowedLatenessMs, hasZeros: mode !== 'retracting' }),
+  }
 }
 
 // ---- which combinations there are ----
@@ -107,12 +116,17 @@ export function isPlain(kind: WindowKind): boolean {
   return isCount(kind) || kind === 'sessionMaxLength' || kind === 'stateWindow'
 }
 
+/** Windows around records, which share them: none can give them up, nor look at single ones. */
+export function isNeighbours(kind: WindowKind): boolean {
+  return kind === 'around' || kind === 'slidingByRecord'
+}
+
 function canProcess(kind: WindowKind): boolean {
   return ['tumbling', 'sliding', 'cumulate', 'session', 'sessionByRecord', 'sessionMaxLength', 'global'].includes(kind)
 }
 
 function canEvict(kind: WindowKind): boolean {
-  return !isPlain(kind) && kind !== 'around' && kind !== 'slidingByRecord'
+  return !isPlain(kind) && !isNeighbours(kind)
 }
 
 function canClose(kind: WindowKind): boolean {
@@ -409,9 +423,11 @@ interface StreamRules {
   readonly hasClock: boolean
   readonly isProcessing: boolean
   readonly latenessMs: number
+  /** -0 is 0, but not to whoever compares bits. */
+  readonly hasZeros: boolean
 }
 
-function randomEvents(prng: Prng, { keys, unitMs, hasClock, isProcessing, latenessMs }: StreamRules): PaneEvent[] {
+function randomEvents(prng: Prng, { keys, unitMs, hasClock, isProcessing, latenessMs, hasZeros }: StreamRules): PaneEvent[] {
   const is = (probability: number) => prng.next() < probability
   const keyCount = prng.pick([1, 1, 2, 3, 8])
   const recordCount = 1 + prng.int(prng.pick([4, 12, 40, 80]))
@@ -432,7 +448,13 @@ function randomEvents(prng: Prng, { keys, unitMs, hasClock, isProcessing, latene
     if (is(jumpShare)) now += prng.pick([20, 100, 5_000])
     const time = is(0.05) ? now - disorder * 3 : now - (is(0.5) ? prng.int(disorder + 1) : 0)
     newest = Math.max(newest, time)
-    const row = randomRow(prng, { id, timeMs: time * unitMs, keyCount, hasNulls, hasSpecials })
+    const row = randomRow(prng, {
+      id,
+      timeMs: time * unitMs,
+      keyCount,
+      hasNulls,
+      specials: hasSpecials ? (hasZeros ? [...SPECIALS, -0] : SPECIALS) : [],
+    })
     events.push({ kind: 'record', timeMs: time * unitMs, key: keys.map((name) => row[name] ?? null), row })
     if (hasClock && is(0.35)) {
       clock += is(0.1) ? 50 : 1 + prng.int(4)
@@ -453,15 +475,17 @@ interface RowRules {
   readonly timeMs: number
   readonly keyCount: number
   readonly hasNulls: boolean
-  readonly hasSpecials: boolean
+  readonly specials: readonly number[]
 }
+
+const SPECIALS = [Number.NaN, Number.POSITIVE_INFINITY]
 
 const TEXTS = ['', 'a', 'b', 'b', 'é', '😀', 'zz', 'a longer text than the others']
 
-function randomRow(prng: Prng, { id, timeMs, keyCount, hasNulls, hasSpecials }: RowRules): Row {
+function randomRow(prng: Prng, { id, timeMs, keyCount, hasNulls, specials }: RowRules): Row {
   const is = (probability: number) => prng.next() < probability
   const orNull = <T>(value: T): T | null => (hasNulls && is(0.15) ? null : value)
-  const number = () => (hasSpecials && is(0.1) ? prng.pick([Number.NaN, Number.POSITIVE_INFINITY, -0]) : prng.int(14) - 4)
+  const number = () => (specials.length > 0 && is(0.1) ? prng.pick(specials) : prng.int(14) - 4)
   return {
     id,
     t: timeMs,
@@ -471,7 +495,7 @@ function randomRow(prng: Prng, { id, timeMs, keyCount, hasNulls, hasSpecials }: 
     w: orNull(prng.int(9)),
     s: orNull(prng.pick(TEXTS)),
     b: orNull(is(0.5)),
-    gap: prng.pick([0, 1, 2, 3, 3, 5, 9]),
+    gap: orNull(prng.pick([0, 1, 2, 3, 3, 5, 9, 9, hasNulls ? -1 : 0])),
     go: orNull(is(0.25)),
   }
 }
@@ -479,4 +503,53 @@ function randomRow(prng: Prng, { id, timeMs, keyCount, hasNulls, hasSpecials }: 
 /** The keys of a stream, for those who look at results key by key. */
 export function keysOf({ events }: WindowCase): string[] {
   return [...new Set(events.flatMap((event) => (event.kind === 'record' ? [keyIdentity(event.key)] : [])))]
+}
+
+// ---- streams whose order must not matter ----
+
+/** Kinds whose windows follow from the set of records alone. */
+const UNORDERED_KINDS = WINDOW_KINDS.filter((kind) => !isCount(kind) && kind !== 'stateWindow' && kind !== 'global')
+/** Aggregates that see neither the order of arrival nor, among records of one time, which came first. */
+const isUnordered = ({ order, limit, by, fn }: Aggregate) =>
+  order !== 'arrival' && limit === undefined && !(by !== undefined && fn.startsWith('arg'))
+
+/**
+ * A window that fires once, at its end, over records of distinct times, none of which is exactly one gap from another.
+ *
+ * @param hasRounded - Whether there are aggregates whose last bits follow from the order of additions.
+ */
+export function plainCase(prng: Prng, { hasRounded }: { readonly hasRounded: boolean }): WindowCase {
+  const kind = prng.pick(UNORDERED_KINDS)
+  const { shape, oracle, unitMs } = randomShape(prng, kind)
+  const isOdd = (lengthMs: number) => lengthMs - (lengthMs % 2) + 1
+  const odd = (of: object) =>
+    Object.fromEntries(Object.entries(of).map(([name, value]) => [name, name === 'gapMs' || name === 'maxLengthMs' ? isOdd(value) : value]))
+  const isSession = kind.startsWith('session')
+  const unordered = (hasRounded ? [...EXACT, ...ROUNDED] : EXACT).filter(isUnordered)
+  const aggregates = Object.fromEntries(Array.from({ length: 4 }, (_, index) => [`a${index}`, prng.pick(unordered)]))
+  const keys = prng.pick<readonly string[]>([[], ['k'], ['k', 'j']])
+  let time = prng.pick([0, -40, 1_000])
+  const events = Array.from({ length: 2 + prng.int(50) }, (_, id): PaneEvent => {
+    time += 2 * (1 + prng.int(4))
+    const row = randomRow(prng, { id, timeMs: time * unitMs, keyCount: 3, hasNulls: true, specials: [] })
+    const even = { ...row, gap: isOdd(Number(row['gap'] ?? 0) + 1) }
+    return { kind: 'record', timeMs: time * unitMs, key: keys.map((name) => row[name] ?? null), row: even }
+  })
+  const window = (isSession ? odd(oracle) : oracle) as Shape
+  return { kind, unitMs, plan: { window, accumulation: 'accumulating', aggregates }, shape: isSession ? odd(shape) : shape, keys, events }
+}
+
+/** The records in an order in which none comes more than the disorder too late, with the watermarks that allow for it. */
+export function shuffledWithin(prng: Prng, windowCase: WindowCase, disorder: number): WindowCase {
+  const disorderMs = disorder * windowCase.unitMs
+  const records = windowCase.events.filter((event) => event.kind === 'record')
+  const shuffled = records
+    .map((record) => ({ record, at: Number.isFinite(disorderMs) ? record.timeMs + prng.next() * disorderMs : prng.next() }))
+    .sort((a, b) => a.at - b.at)
+  let newestMs = Number.NEGATIVE_INFINITY
+  const events = shuffled.flatMap(({ record }): PaneEvent[] => {
+    newestMs = Math.max(newestMs, record.timeMs)
+    return Number.isFinite(disorderMs) ? [record, { kind: 'watermark', watermarkMs: newestMs - Math.ceil(disorderMs) - 1 }] : [record]
+  })
+  return { ...windowCase, events: [...events, { kind: 'watermark', watermarkMs: Number.POSITIVE_INFINITY }] }
 }

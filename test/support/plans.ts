@@ -6,7 +6,7 @@
  * Invariant: a plan from here is unchecked input; what is wrong in it is for the product to find.
  */
 
-import type { OracleAggregate } from '../oracle/windows.ts'
+import type { Aggregate } from '../oracle/panes/plan.ts'
 
 export type Type = 'f64' | 'i32' | 'timestamp' | 'bool' | 'utf8'
 export type Tree =
@@ -21,14 +21,17 @@ export interface WindowPart {
   readonly where?: Tree
   readonly map?: Readonly<Record<string, Tree>>
   readonly keys?: readonly string[]
-  readonly sizeMs: number
+  /** Of tumbling and sliding windows. */
+  readonly sizeMs?: number
   /** Absent: tumbling. */
   readonly slideMs?: number
   readonly offsetMs?: number
   readonly allowedLatenessMs?: number
   /** Name of a sink for late rows. */
   readonly lateSink?: string
-  readonly aggregates: Readonly<Record<string, OracleAggregate>>
+  readonly aggregates: Readonly<Record<string, Aggregate>>
+  /** Other fields of the window operator; `window` replaces the shape that size and slide make. */
+  readonly more?: Readonly<Record<string, unknown>>
 }
 
 export interface PlanParts {
@@ -69,10 +72,10 @@ export function planOf({ name, schema, whereFirst, time, delayMs, everyRecords, 
     if (part.where !== undefined) at = add(at, { uid: `${part.name}-where`, op: 'filter', where: part.where } as never)
     if (part.map !== undefined) at = add(at, { uid: `${part.name}-map`, op: 'map', columns: part.map } as never)
     if (part.keys !== undefined && part.keys.length > 0) at = add(at, { uid: `${part.name}-by`, op: 'keyBy', columns: part.keys } as never)
-    const { sizeMs, slideMs, offsetMs = 0, allowedLatenessMs = 0, lateSink, aggregates } = part
+    const { sizeMs, slideMs, offsetMs = 0, allowedLatenessMs = 0, lateSink, aggregates, more } = part
     const window = slideMs === undefined ? { kind: 'tumbling', sizeMs, offsetMs } : { kind: 'sliding', sizeMs, slideMs, offsetMs }
     const late = lateSink === undefined ? {} : { late: { kind: 'sideOutput', name: lateSink } }
-    at = add(at, { uid: part.name, op: 'window', window, allowedLatenessMs, ...late, aggregates } as never)
+    at = add(at, { uid: part.name, op: 'window', window, allowedLatenessMs, ...late, aggregates, ...more } as never)
     add(at, { uid: `${part.name}-sink`, op: 'sink', name: `${part.name}-out` } as never)
   }
   return { millrace: 1, name: name ?? 'test-plan', operators }

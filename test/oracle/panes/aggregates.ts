@@ -17,15 +17,15 @@ export function resultsOf(aggregates: Readonly<Record<string, Aggregate>>, recor
   return Object.fromEntries(Object.entries(aggregates).map(([name, spec]) => [name, resultOf(spec, records)]))
 }
 
-/** Equal bit for bit, NaN with itself. */
+/** Equal, NaN with itself; -0 is 0. */
 export function sameResults(a: Results, b: Results): boolean {
   return exactText(a) === exactText(b)
 }
 
-/** A text that differs whenever a value does. */
+/** A text that differs whenever a value does, but for the sign of 0. */
 export function exactText(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'number' ? (Object.is(inner, -0) ? '-0' : String(inner)) : typeof inner === 'string' ? `"${inner}` : inner,
+    typeof inner === 'number' ? String(inner) : typeof inner === 'string' ? `"${inner}` : inner,
   )
 }
 
@@ -76,7 +76,7 @@ function resultOf(spec: Aggregate, all: readonly Held[]): Value {
 
 /** By event time, then arrival. */
 function byTime(records: readonly Held[]): Held[] {
-  return [...records].sort((a, b) => a.timeMs - b.timeMs || a.arrival - b.arrival)
+  return [...records].sort((a, b) => a.eventMs - b.eventMs || a.arrival - b.arrival)
 }
 
 function inOrder({ order = 'eventTime' }: Aggregate, records: readonly Held[]): readonly Held[] {
@@ -114,7 +114,7 @@ function ofNumbers(spec: Aggregate, numbers: readonly number[], ordered: readonl
     default:
       return ofSeries(
         spec,
-        ordered.map((record) => ({ timeMs: record.timeMs, value: valueOf(record) })),
+        ordered.map((record) => ({ timeMs: record.eventMs, value: valueOf(record) })),
       )
   }
 }
@@ -135,12 +135,13 @@ function ofSeries(spec: Aggregate, samples: readonly Sample[]): number | null {
       return last.value - first.value
     case 'rate': {
       if (spanMs === 0) return null
-      const increase = steps.reduce((total, { from, to }) => total + (to.value >= from.value ? to.value - from.value : to.value), 0)
+      const increase = steps.reduce((total, { from, to }) => total + (to.value < from.value ? to.value : to.value - from.value), 0)
       return increase / (spanMs / 1_000)
     }
     case 'timeWeightedMean': {
-      if (spanMs === 0) return last.value
-      return steps.reduce((total, { from, to }) => total + from.value * (to.timeMs - from.timeMs), 0) / spanMs
+      if (spanMs === 0) return null
+      const lasting = steps.filter(({ from, to }) => to.timeMs > from.timeMs)
+      return lasting.reduce((total, { from, to }) => total + from.value * (to.timeMs - from.timeMs), 0) / spanMs
     }
     case 'linearSlope': {
       if (spanMs === 0) return null
@@ -151,8 +152,8 @@ function ofSeries(spec: Aggregate, samples: readonly Sample[]): number | null {
       return total(products) / total(seconds.map((each) => (each - meanTime) ** 2))
     }
     case 'ewma': {
-      const left = ({ from, to }: (typeof steps)[number]) => 2 ** ((from.timeMs - to.timeMs) / spec.halfLifeMs!)
-      return steps.reduce((average, step) => step.to.value + left(step) * (average - step.to.value), first.value)
+      const gone = ({ from, to }: (typeof steps)[number]) => 1 - 2 ** ((from.timeMs - to.timeMs) / spec.halfLifeMs!)
+      return steps.reduce((average, step) => average + gone(step) * (step.to.value - average), first.value)
     }
     default:
       throw new RangeError(`The oracle does not know ${spec.fn}`)
@@ -169,8 +170,9 @@ function ofPairs({ fn, population }: Aggregate, pairs: readonly (readonly [numbe
     const divisor = population === true ? pairs.length : pairs.length - 1
     return divisor === 0 ? null : products / divisor
   }
-  const squares = total(pairs.map(([x]) => (x - meanX) ** 2)) * total(pairs.map(([, y]) => (y - meanY) ** 2))
-  return squares === 0 ? null : products / Math.sqrt(squares)
+  const xx = total(pairs.map(([x]) => (x - meanX) ** 2))
+  const yy = total(pairs.map(([, y]) => (y - meanY) ** 2))
+  return pairs.length < 2 || xx * yy === 0 ? null : products / Math.sqrt(xx * yy)
 }
 
 function total(numbers: readonly number[]): number {
@@ -181,19 +183,23 @@ function mean(numbers: readonly number[]): number {
   return total(numbers) / numbers.length
 }
 
-/** The value at rank floor(q * (n - 1)) of those that are numbers. */
+/** Between the two values nearest to rank q * (n - 1), in proportion; of those that are numbers. */
 function quantile(numbers: readonly number[], q: number): number {
   const sorted = numbers.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b)
-  return sorted.length === 0 ? Number.NaN : sorted[Math.floor(q * (sorted.length - 1))]!
+  if (sorted.length === 0) return Number.NaN
+  const rank = q * (sorted.length - 1)
+  const below = sorted[Math.floor(rank)]!
+  const above = sorted[Math.ceil(rank)]!
+  return below === above ? below : below + (above - below) * (rank - Math.floor(rank))
 }
 
-/** Counts of values below the first bound, from each bound to the next, and from the last on. */
+/** Counts of values below the first bound, from each bound to the next, and of the rest, NaN among them. */
 function histogramOf(numbers: readonly number[], bounds: readonly number[]): number[] {
-  const edges = [Number.NEGATIVE_INFINITY, ...bounds, Number.POSITIVE_INFINITY]
-  return edges.slice(1).map((edge, index) => {
-    const isLast = index === bounds.length
-    return numbers.filter((value) => value >= edges[index]! && (isLast || value < edge)).length
-  })
+  const bucketOf = (value: number) => {
+    const above = bounds.findIndex((bound) => value < bound)
+    return above < 0 ? bounds.length : above
+  }
+  return Array.from({ length: bounds.length + 1 }, (_, bucket) => numbers.filter((value) => bucketOf(value) === bucket).length)
 }
 
 /** Values are one when they are equal; -0 is 0, all NaNs are one. */

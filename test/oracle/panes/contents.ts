@@ -12,6 +12,11 @@ export function inOrderOfArrival(records: readonly Held[]): Held[] {
   return [...records].sort((a, b) => a.arrival - b.arrival)
 }
 
+/** By time, then arrival: as records that came before a window are shown to its trigger. */
+export function inOrderOfTime(records: readonly Held[]): Held[] {
+  return [...records].sort((a, b) => a.timeMs - b.timeMs || a.arrival - b.arrival)
+}
+
 /** The records an evictor leaves, by Flink's rules. */
 export function evicted(evictor: Evictor, records: readonly Held[]): readonly Held[] {
   if (records.length === 0) return records

@@ -10,7 +10,7 @@
 import { type Cell, keyIdentity } from '../windows.ts'
 import { resultsOf, sameResults } from './aggregates.ts'
 import { ascending, isWithin, windowsOf } from './assigners.ts'
-import { evicted, inOrderOfArrival } from './contents.ts'
+import { evicted, inOrderOfArrival, inOrderOfTime } from './contents.ts'
 import { CountWindows } from './count-windows.ts'
 import { holds, valueOf } from './expressions.ts'
 import type { Bounds, Change, Held, PaneEvent, PanePlan, PaneRow, Row, Timing, Trigger } from './plan.ts'
@@ -71,6 +71,8 @@ export class WindowOracle {
   #born = 0
   #advances = 0
   #isAdvancing = false
+  /** Whether a clock has just moved, not a record come. */
+  #isDue = false
 
   constructor(plan: PanePlan) {
     this.#plan = plan
@@ -91,7 +93,7 @@ export class WindowOracle {
 
   #record(event: RecordEvent): void {
     const timeMs = this.#isProcessing ? this.#nowMs : event.timeMs
-    const held: Held = { arrival: this.#arrivals++, timeMs, row: event.row }
+    const held: Held = { arrival: this.#arrivals++, timeMs, eventMs: event.timeMs, row: event.row }
     if (this.#countWindows !== null) {
       this.#countRecord(this.#countWindows, event, held)
       return
@@ -129,7 +131,7 @@ export class WindowOracle {
     if (fates.every((fate) => fate === 'late')) this.late.push(event)
   }
 
-  /** Adds records, in order of arrival, to the window with these bounds, which is made if it is not there, and evaluates it. */
+  /** Adds records to the window with these bounds, which is made if it is not there, and evaluates it. */
   #offer(key: readonly Cell[], bounds: Bounds, records: readonly Held[]): Fate {
     if (this.#isLate(bounds)) return 'late'
     const keyId = keyIdentity(key)
@@ -141,7 +143,7 @@ export class WindowOracle {
 
   #add(window: Window, records: readonly Held[]): void {
     for (const record of records) {
-      window.contents = [...window.contents, record]
+      window.contents = inOrderOfArrival([...window.contents, record])
       window.newCount++
       onRecord(this.#root, window.trigger, record.row, record.timeMs, this.#moment(window))
     }
@@ -212,7 +214,8 @@ export class WindowOracle {
     if (same !== undefined) return same
     this.#windows = this.#windows.filter((each) => !parts.includes(each))
     if (this.#plan.accumulation === 'retracting') {
-      for (const { standing } of parts) if (standing !== null) this.rows.push({ ...standing, change: '-D', isLast: false })
+      for (const { standing } of [...parts].sort((a, b) => a.start - b.start || a.end - b.end))
+        if (standing !== null) this.rows.push({ ...standing, change: '-D', isLast: false })
     }
     const window = this.#open(key, bounds)
     if (parts.length === 0) return window
@@ -249,13 +252,14 @@ export class WindowOracle {
     for (const bounds of ascending([...opened, ...made])) {
       const isThere = this.#windows.some((each) => each.keyId === keyId && each.start === bounds.start && each.end === bounds.end)
       const holdsIt = isWithin(bounds, timeMs)
-      if (isThere && !holdsIt) continue
-      const earlier = isThere ? [] : accepted.filter((other) => isWithin(bounds, other.timeMs))
+      // The window behind a record, of records that came before it, is made only with the record.
+      if (!holdsIt && (isThere || fates.every((fate) => fate === 'late'))) continue
+      const earlier = isThere ? [] : inOrderOfTime(accepted.filter((other) => isWithin(bounds, other.timeMs)))
       const fate = this.#offer(event.key, bounds, holdsIt ? [...earlier, held] : earlier)
       if (holdsIt) fates.push(fate)
     }
     this.#settle(event, fates)
-    if (fates.includes('taken')) this.#accepted.set(keyId, [...accepted, held])
+    if (fates.some((fate) => fate !== 'late')) this.#accepted.set(keyId, [...accepted, held])
   }
 
   // ---- windows from one condition to another ----
@@ -317,10 +321,11 @@ export class WindowOracle {
     if (window.kind === 'stateWindow') this.#stateRecords(watermarkMs)
     this.#watermarkMs = watermarkMs
     this.#advances++
-    this.#fireDue('event')
-    if (watermarkMs < Number.POSITIVE_INFINITY) return
+    const isOver = watermarkMs === Number.POSITIVE_INFINITY
     // The end of the stream is the end of both clocks for windows in processing time.
-    if (this.#isProcessing) this.#advanceClock(watermarkMs)
+    if (isOver && this.#isProcessing) this.#advanceClock(watermarkMs)
+    this.#fireDue('event')
+    if (!isOver) return
     if (this.#countWindows !== null) for (const { key, windows } of this.#countWindows.rest()) this.#countRows(key, windows)
   }
 
@@ -331,22 +336,24 @@ export class WindowOracle {
     this.#fireDue('processing')
   }
 
-  /** Attends to what is due by a clock, by due time, then by the age of the window. */
+  /** Attends to each window of which something is due by a clock, by its earliest due time, then by age: once, with the clock at its new time. */
   #fireDue(clock: 'event' | 'processing'): void {
     const now = clock === 'event' ? this.#watermarkMs : this.#nowMs
     const done = clock === 'event' ? 'eventTimeDone' : 'processingTimeDone'
     this.#isAdvancing = clock === 'processing' || now === Number.POSITIVE_INFINITY
+    this.#isDue = true
     for (;;) {
       const next = this.#windows
         .flatMap((window) => this.#dues(window, clock).map((due) => ({ window, due })))
         .filter(({ window, due }) => window[done] < due && due <= now)
         .sort((a, b) => a.due - b.due || a.window.born - b.window.born)[0]
       if (next === undefined) break
-      next.window[done] = next.due
-      this.#due(next.window, next.due, clock)
+      next.window[done] = now
+      this.#due(next.window, clock)
     }
     for (const window of this.#windows) window[done] = now
     this.#isAdvancing = false
+    this.#isDue = false
   }
 
   #dues(window: Window, clock: 'event' | 'processing'): number[] {
@@ -355,18 +362,17 @@ export class WindowOracle {
     return clock === (this.#isProcessing ? 'processing' : 'event') ? [...dues, this.#lastMs(window), this.#cleanupMs(window)] : dues
   }
 
-  #due(window: Window, due: number, clock: 'event' | 'processing'): void {
-    const { window: shape } = this.#plan
+  #due(window: Window, clock: 'event' | 'processing'): void {
+    const { window: shape, closing = 'none' } = this.#plan
     if (shape.kind === 'stateWindow') {
       this.#stateEnd(window, shape.maxLengthMs)
       return
     }
-    const isOwnClock = clock === (this.#isProcessing ? 'processing' : 'event')
-    const subject = isOwnClock && due >= this.#lastMs(window) ? this.#cut(window) : window
+    const subject = this.#clock() >= this.#lastMs(window) ? this.#cut(window) : window
     if (this.#clock() >= this.#lastMs(subject)) subject.endedIn ??= this.#advances
     this.#evaluate(subject)
-    if (!isOwnClock || due < this.#cleanupMs(subject)) return
-    const { closing = 'none' } = this.#plan
+    const isOwnClock = clock === (this.#isProcessing ? 'processing' : 'event')
+    if (!isOwnClock || this.#clock() < this.#cleanupMs(subject)) return
     const isWanted = closing === 'always' || (closing === 'ifNonEmpty' && subject.newCount > 0)
     if (this.#windows.includes(subject) && !subject.isClosed && isWanted) this.#emit(subject, [])
     this.#remove(subject)
@@ -385,7 +391,7 @@ export class WindowOracle {
     const piece = this.#open(window.key, { start: window.start, end: Math.min(lastEnd, limit) })
     Object.assign(piece, { isSealed: true, isEndSeen: false, endedIn: this.#advances, contents: kept, newCount: kept.length })
     const sessions: { bounds: Bounds; records: Held[] }[] = []
-    for (const record of [...rest].sort((a, b) => a.timeMs - b.timeMs || a.arrival - b.arrival)) {
+    for (const record of inOrderOfTime(rest)) {
       const own = { start: record.timeMs, end: record.timeMs + this.#gapOf(record.row)! }
       const last = sessions.at(-1)
       if (last !== undefined && own.start <= last.bounds.end) {
@@ -453,7 +459,7 @@ export class WindowOracle {
   /** Early before the end; on time once, in the advance that reaches it; late from then on. */
   #timing(window: Window): Timing {
     if (this.#clock() < this.#lastMs(window)) return 'early'
-    return window.endedIn === this.#advances && !window.hasOnTimePane ? 'onTime' : 'late'
+    return this.#isDue && window.endedIn === this.#advances && !window.hasOnTimePane ? 'onTime' : 'late'
   }
 
   #close(window: Window): void {
@@ -466,10 +472,10 @@ export class WindowOracle {
     this.#windows = this.#windows.filter((each) => each !== window)
   }
 
-  /** Up to when time is over. While the host's clock stands, records still come for the millisecond it shows. */
+  /** Up to when time is over. While the host's clock stands, records still come for the millisecond it shows: nothing ends by it. */
   #clock(): number {
     if (!this.#isProcessing) return this.#watermarkMs
-    return this.#isAdvancing ? this.#nowMs : this.#nowMs - 1
+    return this.#isAdvancing ? this.#nowMs : Number.NEGATIVE_INFINITY
   }
 
   /** When a window is over: the last millisecond that is in it. */
@@ -488,12 +494,10 @@ export class WindowOracle {
   }
 
   #moment(window: Window): Moment {
-    const last = this.#lastMs(window)
     return {
       watermarkMs: this.#watermarkMs,
       nowMs: this.#nowMs,
-      lastMs: last,
-      isEndReached: this.#clock() >= last,
+      isEndReached: this.#clock() >= this.#lastMs(window),
       canMerge: this.#plan.window.kind === 'session',
     }
   }

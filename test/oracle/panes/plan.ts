@@ -98,8 +98,10 @@ export type PaneEvent =
 export interface Held {
   /** Its number in order of arrival. */
   readonly arrival: number
-  /** Event time, or the clock at its arrival for windows in processing time. */
+  /** What windows go by: event time, or the clock at its arrival for windows in processing time. */
   readonly timeMs: number
+  /** What aggregates go by. */
+  readonly eventMs: number
   readonly row: Row
 }
 

@@ -6,7 +6,7 @@
  * A node is asked `shouldFire`, told `onFire` when the root has fired, and `finished` when it will not fire again. `repeatedly` starts its
  * child anew when that has finished; an `any` or `all` that fires forgets what the others had gathered.
  *
- * Invariant: a node's state is its own and its children's; nothing but the calls here changes it.
+ * Invariant: a node that has finished takes no records and never fires until it is started anew.
  */
 
 import { holds } from './expressions.ts'
@@ -19,7 +19,7 @@ export interface TriggerState {
   count: number
   /** Periodic and delayed leaves: when they want to fire next. */
   due: number | null
-  /** onRecord: the condition was true since it last fired. */
+  /** onRecord: the condition was true since it last fired. onWatermark with early or late firings: it has fired at the end. */
   seen: boolean
   children: TriggerState[]
 }
@@ -28,8 +28,6 @@ export interface TriggerState {
 export interface Moment {
   readonly watermarkMs: number
   readonly nowMs: number
-  /** The last millisecond of the window, by the clock of its time domain. */
-  readonly lastMs: number
   readonly isEndReached: boolean
   /** Whether windows of this kind can merge. */
   readonly canMerge: boolean
@@ -88,6 +86,7 @@ function reset(state: TriggerState): void {
 const firstUnfinished = (state: TriggerState) => state.children.findIndex(({ finished }) => !finished)
 
 export function onRecord(trigger: Trigger, state: TriggerState, row: Row, timeMs: number, moment: Moment): void {
+  if (state.finished) return
   const children = childrenOf(trigger)
   const tell = (index: number) => onRecord(children[index]!, state.children[index]!, row, timeMs, moment)
   switch (trigger.kind) {
@@ -104,20 +103,19 @@ export function onRecord(trigger: Trigger, state: TriggerState, row: Row, timeMs
       state.due ??= moment.nowMs + trigger.delayMs
       return
     case 'onEventTime':
-      state.due ??= Math.min(nextMultiple(timeMs, trigger.everyMs), moment.lastMs)
+      state.due ??= nextMultiple(timeMs, trigger.everyMs)
       return
+    // Of steps that follow one another only the present one counts records; after a merge any of them may be the present one.
     case 'onWatermark':
+      if (children.length === 0) return
+      if (!state.seen || moment.canMerge) tell(0)
+      if (state.seen || moment.canMerge) tell(1)
+      return
     case 'inOrder': {
-      // Of steps that follow one another only the present one counts records; after a merge any of them may be the present one.
       if (moment.canMerge) children.forEach((_, index) => tell(index))
       else if (firstUnfinished(state) >= 0) tell(firstUnfinished(state))
       return
     }
-    case 'all':
-      children.forEach((_, index) => {
-        if (!state.children[index]!.finished) tell(index)
-      })
-      return
     default:
       children.forEach((_, index) => tell(index))
   }
@@ -128,6 +126,7 @@ function nextMultiple(timeMs: number, everyMs: number): number {
 }
 
 export function shouldFire(trigger: Trigger, state: TriggerState, moment: Moment): boolean {
+  if (state.finished) return false
   const children = childrenOf(trigger)
   const asks = (index: number) => shouldFire(children[index]!, state.children[index]!, moment)
   switch (trigger.kind) {
@@ -141,12 +140,12 @@ export function shouldFire(trigger: Trigger, state: TriggerState, moment: Moment
     case 'afterProcessingTime':
       return state.due !== null && moment.nowMs >= state.due
     case 'onEventTime':
-      return state.due !== null && moment.watermarkMs >= state.due
+      return state.due !== null && (moment.watermarkMs >= state.due || moment.isEndReached)
     case 'onWatermark':
       if (children.length === 0) return moment.isEndReached
-      return state.children[0]!.finished ? asks(1) : moment.isEndReached || asks(0)
+      return state.seen ? asks(1) : moment.isEndReached || asks(0)
     case 'any':
-      return children.some((_, index) => state.children[index]!.finished || asks(index))
+      return children.some((_, index) => asks(index))
     case 'all':
       return children.every((_, index) => state.children[index]!.finished || asks(index))
     case 'inOrder': {
@@ -185,27 +184,26 @@ export function onFire(trigger: Trigger, state: TriggerState, moment: Moment, fi
       if (!Number.isFinite(state.due)) state.due = null
       return
     case 'onEventTime': {
-      fired.push(trigger)
-      const isOver = moment.watermarkMs >= moment.lastMs || moment.watermarkMs === Number.POSITIVE_INFINITY
-      state.due = isOver ? null : Math.min(nextMultiple(moment.watermarkMs, trigger.everyMs), moment.lastMs)
+      // At the end of the window it is not its interval that is over.
+      fired.push(state.due !== null && moment.watermarkMs >= state.due ? trigger : endOf(trigger))
+      state.due = moment.isEndReached ? null : nextMultiple(moment.watermarkMs, trigger.everyMs)
       return
     }
     case 'onWatermark':
       fireWatermark(trigger, state, moment, fired)
       return
     case 'any':
-      children.forEach((_, index) => {
-        if (asks(index)) fire(index)
-        else clear(state.children[index]!)
-      })
-      state.finished = true
-      return
     case 'all':
-      children.forEach((_, index) => {
-        if (!state.children[index]!.finished) fire(index)
+    case 'once': {
+      const ready = children.map((_, index) => asks(index))
+      ready.forEach((isReady, index) => {
+        if (isReady) fire(index)
       })
+      // It is over; should a merge revive it, what is below begins anew.
+      state.children.forEach(clear)
       state.finished = true
       return
+    }
     case 'inOrder':
       fire(firstUnfinished(state))
       if (moment.canMerge) state.children.forEach(clear)
@@ -214,10 +212,6 @@ export function onFire(trigger: Trigger, state: TriggerState, moment: Moment, fi
     case 'repeatedly':
       fire(0)
       if (state.children[0]!.finished) reset(state.children[0]!)
-      return
-    case 'once':
-      fire(0)
-      state.finished = true
       return
     case 'orFinally': {
       const ready = [0, 1].filter(asks)
@@ -232,6 +226,11 @@ export function onFire(trigger: Trigger, state: TriggerState, moment: Moment, fi
   }
 }
 
+/** The end of a window as a leaf that has fired. */
+function endOf({ purge }: Trigger): Trigger {
+  return { kind: 'onWatermark', ...(purge ? { purge } : {}) }
+}
+
 /** Alone: a leaf that is done at the end of the window. With early and late firings: those before the end, and behind it, are repeated. */
 function fireWatermark(trigger: Trigger & { readonly kind: 'onWatermark' }, state: TriggerState, moment: Moment, fired: Trigger[]): void {
   const [early, late] = childrenOf(trigger)
@@ -241,7 +240,7 @@ function fireWatermark(trigger: Trigger & { readonly kind: 'onWatermark' }, stat
     return
   }
   const [earlyState, lateState] = state.children as [TriggerState, TriggerState]
-  if (earlyState.finished) {
+  if (state.seen) {
     onFire(late, lateState, moment, fired)
     if (lateState.finished) reset(lateState)
     return
@@ -251,11 +250,10 @@ function fireWatermark(trigger: Trigger & { readonly kind: 'onWatermark' }, stat
     if (earlyState.finished) reset(earlyState)
     return
   }
-  fired.push({ kind: 'onWatermark', ...(trigger.purge ? { purge: true } : {}) })
-  if (shouldFire(early, earlyState, moment)) onFire(early, earlyState, moment, fired)
-  clear(earlyState)
-  earlyState.finished = true
+  fired.push(endOf(trigger))
+  reset(earlyState)
   reset(lateState)
+  state.seen = true
   if (trigger.late === undefined) state.finished = true
 }
 
@@ -288,21 +286,22 @@ function joined(trigger: Trigger, states: readonly TriggerState[]): TriggerState
     finished: states.every(({ finished }) => finished),
     count: states.reduce((sum, { count }) => sum + count, 0),
     due: dues.length === 0 ? null : Math.min(...dues),
-    seen: states.some(({ seen }) => seen),
+    // What any of them still has to say at its end has not been said.
+    seen: trigger.kind === 'onWatermark' ? states.every(({ seen }) => seen) : states.some(({ seen }) => seen),
     children,
   }
 }
 
-/** Whether the end of the window is waited for in it again. */
+/** Takes back what had finished because of the end of the window, and nothing else. Answers whether this node had. */
 function revive(trigger: Trigger, state: TriggerState): boolean {
-  const children = childrenOf(trigger)
-  const hasEnd = children.map((child, index) => revive(child, state.children[index]!)).includes(true)
-  if (trigger.kind === 'onWatermark' && children.length > 0) {
-    reset(state.children[1]!)
-    state.children[0]!.finished = false
-  }
-  if (hasEnd || trigger.kind === 'onWatermark') state.finished = false
-  return hasEnd || trigger.kind === 'onWatermark'
+  const isEnd = trigger.kind === 'onWatermark'
+  if (isEnd) state.seen = false
+  const revived = childrenOf(trigger).map((child, index) => revive(child, state.children[index]!))
+  const hasOtherEnd = state.children.some(({ finished }, index) => finished && !revived[index])
+  const isOverByOne = ['any', 'once', 'orFinally'].includes(trigger.kind)
+  if (!state.finished || !(isEnd || revived.includes(true)) || (isOverByOne && hasOtherEnd)) return false
+  state.finished = false
+  return true
 }
 
 /** When the leaves of one clock want to be asked. */

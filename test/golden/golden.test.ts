@@ -77,7 +77,12 @@ sharedDescribe('golden results by the command', () => {
   }
 })
 
-function expectGolden({ golden, key, columns }: GoldenBranch, rows: readonly Readonly<Record<string, unknown>>[]): void {
+function expectGolden(branch: GoldenBranch, rows: readonly Readonly<Record<string, unknown>>[]): void {
+  const { golden, key, columns } = branch
+  if (branch.ranked !== undefined) {
+    expectRanked(branch, branch.ranked, rows)
+    return
+  }
   const expected = new Map(
     sharedTable('data', 'golden', golden).map((line) => [`${line['start']} ${line['end']} ${key === null ? '' : line['key']}`, line]),
   )
@@ -89,11 +94,23 @@ function expectGolden({ golden, key, columns }: GoldenBranch, rows: readonly Rea
     for (const [theirs, ours] of Object.entries(columns)) {
       const wanted: number = Number(line[theirs])
       const found = row[ours] as number
-      const isExact = theirs === 'count' || theirs === 'min' || theirs === 'max'
+      const isExact = !['sum', 'mean', 'bytes_sum'].includes(theirs)
       const isEqual = isExact ? Number(found.toFixed(9)) === wanted : Math.abs(found - wanted) <= 1e-9 * Math.max(1, Math.abs(wanted))
       if (!isEqual) expect.fail(`${golden}: ${theirs} of ${id} should be ${wanted}, is ${found}`)
     }
   }
+}
+
+/** Golden files with a row for each entry of a list. */
+function expectRanked({ golden, columns }: GoldenBranch, ranked: string, rows: readonly Readonly<Record<string, unknown>>[]): void {
+  const actual = rows.flatMap((row) =>
+    (row[ranked] as readonly Readonly<Record<string, unknown>>[]).map((entry, index) =>
+      [row['windowStart'], row['windowEnd'], index + 1, ...Object.values(columns).map((name) => entry[name])].join(' '),
+    ),
+  )
+  const names = ['start', 'end', 'rank', ...Object.keys(columns)]
+  const expected = sharedTable('data', 'golden', golden).map((line) => names.map((name) => line[name]).join(' '))
+  expect(actual.sort()).toEqual(expected.sort())
 }
 
 interface LateResult {

@@ -8,7 +8,7 @@
  */
 
 import { call, column, type PlanParts, type Type, type WindowPart } from '../support/plans.ts'
-import type { OracleAggregate } from '../oracle/windows.ts'
+import type { Aggregate } from '../oracle/panes/plan.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -21,6 +21,8 @@ export interface GoldenBranch extends WindowPart {
   readonly key: string | null
   /** Aggregates by the columns of the golden file. */
   readonly columns: Readonly<Record<string, string>>
+  /** The aggregate whose entries are rows of the golden file, by rank. */
+  readonly ranked?: string
 }
 
 export interface GoldenFile extends Omit<PlanParts, 'windows'> {
@@ -39,7 +41,7 @@ export interface LateQuery extends Omit<GoldenFile, 'branches' | 'everyRecords'>
   readonly dropped?: string
 }
 
-const ofValue = (name: string): Record<string, OracleAggregate> => ({
+const ofValue = (name: string): Record<string, Aggregate> => ({
   count: { fn: 'count' },
   sum: { fn: 'sum', column: name },
   mean: { fn: 'mean', column: name },
@@ -47,6 +49,10 @@ const ofValue = (name: string): Record<string, OracleAggregate> => ({
   max: { fn: 'max', column: name },
 })
 const five = { count: 'count', sum: 'sum', mean: 'mean', min: 'min', max: 'max' }
+/** Sessions: how many records, and when the last. */
+const ofSession = { count: { fn: 'count' }, last: { fn: 'max', column: 't' } } as const satisfies Record<string, Aggregate>
+const session = { count: 'count', last: 'last' }
+const gap = (gapMs: number) => ({ window: { kind: 'session', gapMs } })
 const present = (name: string) => call('not', call('isNull', column(name)))
 
 export const GOLDEN_FILES: readonly GoldenFile[] = [
@@ -78,12 +84,21 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
         aggregates: ofValue('value'),
         columns: five,
       },
+      {
+        name: 'sessions',
+        golden: 'nab-sessions-2699500ms-by-series.csv.gz',
+        keys: ['series'],
+        key: 'series',
+        more: gap(2_699_500),
+        aggregates: ofSession,
+        columns: session,
+      },
     ],
   },
   {
     name: 'golden-web',
     file: 'web-access.csv.gz',
-    schema: { t: 'timestamp', status: 'i32', bytes: 'f64' },
+    schema: { t: 'timestamp', client: 'utf8', path: 'utf8', status: 'i32', bytes: 'f64' },
     time: 't',
     delayMs: MINUTE,
     branches: [
@@ -106,6 +121,24 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
         aggregates: { count: { fn: 'count' } },
         columns: { count: 'count' },
       },
+      {
+        name: 'clients',
+        golden: 'web-sessions-30min-by-client.csv',
+        keys: ['client'],
+        key: 'client',
+        more: gap(30 * MINUTE),
+        aggregates: ofSession,
+        columns: session,
+      },
+      {
+        name: 'paths',
+        golden: 'web-top3-paths-1h.csv',
+        key: null,
+        sizeMs: HOUR,
+        aggregates: { top: { fn: 'topK', column: 'path', k: 3 } },
+        columns: { path: 'value', count: 'count' },
+        ranked: 'top',
+      },
     ],
   },
   {
@@ -124,6 +157,15 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
         sizeMs: HOUR,
         aggregates: ofValue('mag'),
         columns: five,
+      },
+      {
+        name: 'swarms',
+        golden: 'earthquakes-sessions-1h-by-net.csv',
+        keys: ['net'],
+        key: 'net',
+        more: gap(HOUR),
+        aggregates: ofSession,
+        columns: session,
       },
     ],
   },
@@ -154,6 +196,16 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
         slideMs: 6 * HOUR,
         aggregates: ofValue('pm25'),
         columns: five,
+      },
+      {
+        name: 'runs',
+        golden: 'beijing-sessions-150min-pm25-by-station.csv',
+        where: present('pm25'),
+        keys: ['station'],
+        key: 'station',
+        more: gap(150 * MINUTE),
+        aggregates: ofSession,
+        columns: session,
       },
     ],
   },
@@ -190,8 +242,17 @@ export const GOLDEN_FILES: readonly GoldenFile[] = [
         key: null,
         sizeMs: HOUR,
         slideMs: 5 * MINUTE,
-        aggregates: { count: { fn: 'count' } },
-        columns: { count: 'count' },
+        aggregates: { count: { fn: 'count' }, vessels: { fn: 'countDistinct', column: 'mmsi' } },
+        columns: { count: 'count', distinct_vessels: 'vessels' },
+      },
+      {
+        name: 'voyages',
+        golden: 'ais-sessions-299500ms-by-vessel.csv.gz',
+        keys: ['mmsi'],
+        key: 'mmsi',
+        more: gap(299_500),
+        aggregates: ofSession,
+        columns: session,
       },
     ],
   },

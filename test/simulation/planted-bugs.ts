@@ -15,9 +15,11 @@ import type { HostStart } from '../../runtime/host/host.ts'
 import { EventTimeSorter } from '../../runtime/operator/event-time-sorter.ts'
 import { SlotWriter } from '../../runtime/ring/slot-writer.ts'
 import type { RecordBatch } from '../../runtime/record-batch.ts'
+import { paneOf } from '../../runtime/sink/callback-sink.ts'
 import type { Sink, SinkWriter } from '../../runtime/sink/sink.ts'
 import type { Source, SplitPosition, SplitReader } from '../../runtime/source/source.ts'
 import * as L from '../../kernel/layout.ts'
+import { type Mutation, mutantOf } from './kernel-mutants.ts'
 import { lineOf, type SinkDisk } from './sim-sink.ts'
 import type { SimStore } from './sim-store.ts'
 import type { Life } from './world.ts'
@@ -27,7 +29,60 @@ export interface PlantedBug {
   source?(source: Source, life: Life): Source
   sink?(sink: Sink, disk: SinkDisk, life: Life): Sink
   store?(store: CheckpointStore, shared: SimStore, life: Life): CheckpointStore
+  /** Before the first `install`. */
+  prepare?(): Promise<void>
   install?(): () => void
+}
+
+const MUTANTS: Readonly<Record<string, Mutation>> = {
+  'windows are not armed again after a restart': {
+    file: 'pane/pane-restorer.ts',
+    from: 'return armEntry(entry) ? at : exhausted();',
+    to: 'return at;',
+  },
+  'triggers begin anew after a restart': {
+    file: 'pane/pane-restorer.ts',
+    from: 'memory.copy(entry + ENTRY_TRIGGER, at, triggerCount * 8);',
+    to: '',
+  },
+  'triggers that have finished are revived by a restart': {
+    file: 'pane/pane-restorer.ts',
+    from: 'store<u32>(entry + ENTRY_FINISHED, load<u32>(at, 72));',
+    to: '',
+  },
+  'a restart forgets that the end of a window has passed': {
+    file: 'pane/pane-restorer.ts',
+    from: 'store<i32>(entry + ENTRY_FLAGS, load<i32>(at, 68));',
+    to: 'store<i32>(entry + ENTRY_FLAGS, load<i32>(at, 68) & ~END_PASSED);',
+  },
+  'records of windows that keep them are lost in a restart': {
+    file: 'pane/pane-restorer.ts',
+    from: 'at = restoreList(entry + ENTRY_RECORDS, records, at + 8, end, false);',
+    to: 'at = restoreList(entry + ENTRY_RECORDS, records, at + 8, end, false); store<i32>(entry + ENTRY_RECORDS + LIST_COUNT, 0);',
+  },
+  'the newest record of a key is lost in a restart': {
+    file: 'pane/pane-restorer.ts',
+    from: 'return restoreList(keyRecords(key), records, entry + KEY_FIELDS, end, true);',
+    to: `const list = keyRecords(key);
+      const next = restoreList(list, records, entry + KEY_FIELDS, end, true);
+      store<i32>(list + LIST_COUNT, max(0, listCount(list) - 1));
+      return next;`,
+  },
+  'windows by count begin to count anew after a restart': {
+    file: 'pane/pane-restorer.ts',
+    from: 'setKeyCursor(key, cursor);',
+    to: '',
+  },
+  'what was emitted before a restart is never taken back': {
+    file: 'pane/pane-restorer.ts',
+    from: 'store<i32>(entry + ENTRY_LAST_BYTES, lastBytes);',
+    to: 'store<u32>(entry + ENTRY_LAST, 0);',
+  },
+  'a snapshot counts a pane that was not emitted': {
+    file: 'pane/pane-snapshot.ts',
+    from: 'store<i32>(to, load<i32>(entry + ENTRY_PANE_INDEX), 64);',
+    to: 'store<i32>(to, max(1, load<i32>(entry + ENTRY_PANE_INDEX)), 64);',
+  },
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
@@ -153,6 +208,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     install: () =>
       hostBug((start) => ({ ...start, restore: start.restore.map((subtasks) => subtasks.map((sections) => sections.slice(0, 1))) })),
   },
+  { name: 'a result that is taken back is taken back twice', sink: twiceTakenBackBug },
+  ...Object.entries(MUTANTS).map(([name, mutation]) => ({ name, ...mutantOf(mutation) })),
 ]
 
 function linesOf(batch: RecordBatch): string[] {
@@ -186,6 +243,28 @@ function lateRowBug(sink: Sink, disk: SinkDisk): Sink {
       },
     }
   })(sink, disk)
+}
+
+/** After a restart only: writes again what was taken back last. */
+function twiceTakenBackBug(sink: Sink, disk: SinkDisk): Sink {
+  return {
+    ...sink,
+    async open(context) {
+      const writer = await sink.open(context)
+      let isFirst = context.restored !== null
+      return {
+        ...writer,
+        write(batch) {
+          const wasFirst = isFirst
+          const rows = Array.from({ length: batch.rowCount }, (_, row) => row)
+          const takenBack = rows.filter((row) => paneOf(batch, row).change === '-U')
+          if (takenBack.length > 0) isFirst = false
+          if (wasFirst) for (const row of takenBack) disk.parts.push({ lines: [lineOf(batch, row)], isCommitted: true })
+          return writer.write(batch)
+        },
+      }
+    },
+  }
 }
 
 function readerBug(change: (reader: SplitReader) => Partial<SplitReader>): (source: Source) => Source {

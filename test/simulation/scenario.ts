@@ -9,6 +9,8 @@
 
 import { call, column, planOf, type WindowPart } from '../support/plans.ts'
 import { Prng } from '../support/prng.ts'
+import type { PaneOutcome } from '../property/pane-run.ts'
+import { withPanes } from './pane-scenario.ts'
 import { type CrashPlan, type FaultRates, NO_FAULTS } from './world.ts'
 
 export type SimRow = Readonly<Record<string, number | string | boolean | null>>
@@ -34,6 +36,8 @@ export interface LifePlan {
 
 export interface Scenario {
   readonly plan: object
+  /** JavaScript functions of the plan by their keys. */
+  readonly functions: ReadonlyMap<string, unknown>
   readonly sinkNames: readonly string[]
   /** Columns of a line that are its key, by sink; null: the order of lines means nothing. */
   readonly keyColumns: ReadonlyMap<string, readonly number[] | null>
@@ -46,6 +50,8 @@ export interface Scenario {
   readonly comparison: Comparison
   readonly reading: { readonly idle: number; readonly async: number; readonly slowMs: number; readonly rowsMax: number }
   readonly lives: readonly LifePlan[]
+  /** What is wrong with the results of a run without faults; null: no oracle knows them. */
+  readonly oracle: ((outcome: PaneOutcome) => string | null) | null
 }
 
 const PLACES = [
@@ -113,9 +119,9 @@ export function scenarioOf(prng: Prng): Scenario {
   })
   const time = plan.operators.find((operator) => 'op' in operator && operator.op === 'eventTime') as { watermark: object }
   // Numbers of its own, so that seeds keep the rest of their scenarios.
-  const own = new Prng(sizeMs * 7_919 + disorderMs * 31 + rowCount + everyRecords)
+  const strategy = new Prng(sizeMs * 7_919 + disorderMs * 31 + rowCount + everyRecords)
   if (mayIdle) time.watermark = { ...time.watermark, idleAfterMs: 30 }
-  if (!isLive) time.watermark = strategyOf(own, { delayMs, everyRecords, sizeMs })
+  if (!isLive) time.watermark = strategyOf(strategy, { delayMs, everyRecords, sizeMs })
   if (hasDirectSink) plan.operators.push({ uid: 'direct-sink', op: 'sink', name: 'direct', inputs: ['time'] })
   const sinkNames = [
     ...windows.flatMap(({ name, lateSink }) => [`${name}-out`, ...(lateSink === undefined ? [] : [lateSink])]),
@@ -139,6 +145,8 @@ export function scenarioOf(prng: Prng): Scenario {
   const lives = Array.from({ length: lifeCount }, () => lifeOf(prng, rescales ? prng.pick([1, 2, 3, 4]) : parallelism, rowCount))
   const scenario: Scenario = {
     plan,
+    functions: new Map(),
+    oracle: null,
     sinkNames,
     keyColumns,
     splits: Array.from({ length: splitCount }, () => rowsOf(prng, Math.ceil(rowCount / splitCount), { sizeMs, disorderMs, isLive })),
@@ -164,9 +172,11 @@ export function scenarioOf(prng: Prng): Scenario {
       },
     ],
   }
-  const stagePrng = new Prng(prng.int(2 ** 31))
-  // Where splits may go idle, what is late is open: with rows that are dropped for it, so are the counts.
-  return !mayIdle && stagePrng.next() < 0.35 ? withStages(stagePrng, scenario, { sizeMs, disorderMs, isLive }) : scenario
+  const own = new Prng(prng.int(2 ** 31))
+  const roll = own.next()
+  if (roll < 0.4) return withPanes(own, scenario)
+  // When splits fall idle and wake again, any record may be late: what operators drop then has no fixed number.
+  return roll < 0.65 && !mayIdle ? withStages(own, scenario, { sizeMs, disorderMs, isLive }) : scenario
 }
 
 /**

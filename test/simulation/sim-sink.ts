@@ -9,6 +9,7 @@
 
 import { ConnectorError } from '../../runtime/errors.ts'
 import type { RecordBatch } from '../../runtime/record-batch.ts'
+import { paneOf } from '../../runtime/sink/callback-sink.ts'
 import type { Sink, SinkWriter } from '../../runtime/sink/sink.ts'
 import type { Life, World } from './world.ts'
 
@@ -59,7 +60,9 @@ export function lineOf(batch: RecordBatch, row: number): string {
     const value = batch.value(column, row)
     return typeof value === 'number' && !Number.isFinite(value) ? String(value) : Object.is(value, -0) ? '-0' : value
   })
-  return JSON.stringify(batch.panes === null ? cells : [...cells, batch.panes.index[row], batch.panes.timing[row]])
+  if (batch.panes === null) return JSON.stringify(cells)
+  const { index, timing, change, isLast } = batch.panes
+  return JSON.stringify([...cells, index[row], timing[row], change[row], isLast[row]])
 }
 
 export function simSink(life: Life, disk: SinkDisk): Sink {
@@ -89,8 +92,12 @@ export function simSink(life: Life, disk: SinkDisk): Sink {
         write(batch) {
           life.point('sink write')
           for (let row = 0; row < batch.rowCount; row++) {
-            if (batch.panes?.timing[row] === 2) world.saw('late record refires a window')
-            else if (disk.name === 'late') world.saw('late record goes to the side output')
+            const { timing, change } = paneOf(batch, row)
+            if (timing === 2) world.saw('late record refires a window')
+            else if (timing === 0) world.saw('early pane')
+            if (change === '-U') world.saw('result taken back for another')
+            else if (change === '-D') world.saw('result of a merged session taken back')
+            if (disk.name === 'late') world.saw('late record goes to the side output')
             buffer.push(lineOf(batch, row))
           }
           if (prng.next() >= 0.2 || rates.slowMs === 0) return

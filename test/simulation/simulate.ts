@@ -15,11 +15,15 @@ import type { JobStatus } from '../../runtime/coordinator/job-status.ts'
 import { MillraceError } from '../../runtime/errors.ts'
 import { fromPlan } from '../../runtime/pipeline.ts'
 import { RingProducer } from '../../runtime/ring/spsc-ring.ts'
+import type { RecordBatch, RowObject } from '../../runtime/record-batch.ts'
 import { rowsSource } from '../../runtime/source/rows-source.ts'
-import { collectSink } from '../../runtime/sink/callback-sink.ts'
+import { collectSink, paneOf } from '../../runtime/sink/callback-sink.ts'
+import type { Sink } from '../../runtime/sink/sink.ts'
 import type { Source } from '../../runtime/source/source.ts'
 import { type Run, start } from '../../runtime/start.ts'
 import { Subtask } from '../../runtime/subtask/subtask.ts'
+import type { ActualRow } from '../oracle/panes/compare.ts'
+import type { PaneOutcome } from '../property/pane-run.ts'
 import { Prng } from '../support/prng.ts'
 import { drive } from '../support/virtual-clock.ts'
 import type { PlantedBug } from './planted-bugs.ts'
@@ -96,6 +100,7 @@ function prepare(): Promise<void> {
 /** Lives the scenario of a seed. */
 export async function simulate(seed: number, bug: PlantedBug | null = null): Promise<SeedResult> {
   await prepare()
+  await bug?.prepare?.()
   const prng = new Prng(seed)
   const scenario = scenarioOf(prng)
   const world = new World(prng)
@@ -129,17 +134,53 @@ async function withoutFaults(scenario: Scenario): Promise<Expected> {
   const world = new World(new Prng(0))
   const life = new Life(world, new Prng(0), NO_FAULTS, null)
   const disks = new Map(scenario.sinkNames.map((name) => [name, new SinkDisk(name, world)]))
-  const run = await start(fromPlan(scenario.plan), {
+  const outcome = new Outcome()
+  const run = await start(fromPlan(scenario.plan, scenario.functions as never), {
     host: 'inline',
     parallelism: scenario.parallelism,
     keyGroupCount: scenario.keyGroupCount,
     batchRows: 4096,
     ringSlots: 16,
     sources: { in: splitRows(scenario) },
-    sinks: Object.fromEntries([...disks].map(([name, disk]) => [name, simSink(life, disk)])),
+    sinks: Object.fromEntries([...disks].map(([name, disk]) => [name, watched(simSink(life, disk), (batch) => outcome.take(name, batch))])),
   })
   const status = await run.finished
+  const why = scenario.oracle?.(outcome.of(status))
+  if (why != null) throw new Error(`the run without faults is not what the oracle says: ${why}`)
   return { lines: new Map([...disks].map(([name, disk]) => [name, disk.lines])), status }
+}
+
+/** What the oracle is shown of a run. */
+class Outcome {
+  readonly #rows: ActualRow[] = []
+  readonly #late: RowObject[] = []
+
+  take(sinkName: string, batch: RecordBatch): void {
+    for (let row = 0; row < batch.rowCount; row++) {
+      if (sinkName === 'late') this.#late.push(batch.row(row))
+      else this.#rows.push({ row: batch.row(row), ...paneOf(batch, row) })
+    }
+  }
+
+  of({ windows, deadLetters }: JobStatus): PaneOutcome {
+    const { late, outside, closed, results } = windows[0]!
+    return { rows: this.#rows, late: this.#late, counts: { late, outside, closed, results }, deadLetters }
+  }
+}
+
+/** The sink, with someone who sees what is written. */
+function watched(sink: Sink, see: (batch: RecordBatch) => void): Sink {
+  return {
+    ...sink,
+    async open(context) {
+      const writer = await sink.open(context)
+      const write: typeof writer.write = (batch) => {
+        see(batch)
+        return writer.write(batch)
+      }
+      return { ...writer, write }
+    },
+  }
 }
 
 /** All splits of the scenario as plain rows, one after the other as fast as they come. */
@@ -224,7 +265,7 @@ async function live(
   const source = simSource(life, scenario)
   let run: Run | null = null
   const lived = (async () => {
-    run = await start(fromPlan(scenario.plan), {
+    run = await start(fromPlan(scenario.plan, scenario.functions as never), {
       host: 'inline',
       parallelism: plan.parallelism,
       keyGroupCount: scenario.keyGroupCount,
@@ -367,12 +408,14 @@ function byKey(lines: readonly string[], columns: readonly number[] | null): rea
 }
 
 function counts({ recordsIn, filtered, late, deadLetters, windows }: JobStatus): string {
-  const parts = windows.map(({ uid, recordsIn: entered, processed, results, lateUpdates }) => ({
+  const parts = windows.map(({ uid, recordsIn: entered, processed, results, lateUpdates, outside, closed }) => ({
     uid,
     entered,
     processed,
     results,
     lateUpdates,
+    outside,
+    closed,
   }))
   return JSON.stringify({ recordsIn, filtered, late, deadLetters, windows: parts })
 }

@@ -11,7 +11,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const file = fileURLToPath(new URL('../../../GUIDE.md', import.meta.url))
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const file = `${root}GUIDE.md`
 export const isWriting = process.env['GUIDE'] === 'write'
 
 export interface Block {
@@ -27,9 +28,9 @@ export function guideText(): string {
   return readFileSync(file, 'utf8')
 }
 
-/** All fenced blocks, in order. */
-export function blocks(): readonly Block[] {
-  const lines = guideText().split('\n')
+/** All fenced blocks of the guide, or of another file at the root, in order. */
+export function blocks(name = 'GUIDE.md'): readonly Block[] {
+  const lines = readFileSync(root + name, 'utf8').split('\n')
   const found: Block[] = []
   for (let at = 0; at < lines.length; at++) {
     const fence = /^```(\w*)$/.exec(lines[at]!)

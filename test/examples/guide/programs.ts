@@ -40,6 +40,9 @@ export function writePrograms(): readonly Program[] {
   const all = blocks().filter(({ language }) => language === 'ts')
   const prelude = all.find(({ marker }) => marker === 'prelude')!.text
   const programs = all.map((block) => programOf(block, prelude))
+  // Those of the README are compiled, too.
+  for (const { text, line } of blocks('README.md').filter(({ language }) => language === 'ts'))
+    writeFileSync(`${folder}readme-${line}.ts`, `${text}\nexport {}\n`)
   for (const { file, source } of programs) writeFileSync(folder + file, source)
   const compilerOptions = { noEmit: true, declaration: false, emitDeclarationOnly: false, noUnusedLocals: false }
   const include = ['*.ts', '../../kernel/portable.d.ts', '../../runtime/platform/*.d.ts']

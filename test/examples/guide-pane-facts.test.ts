@@ -73,6 +73,9 @@ describe('triggers', () => {
     await byTime.push(...at(1))
     await byTime.advanceWatermark(8000)
     expect(byTime.results()).toHaveLength(1)
+    // And again, though nothing is new.
+    await byTime.advanceWatermark(9000)
+    expect(byTime.results()).toHaveLength(2)
     const byClock = await testJob(overAll().trigger(onProcessingTime('1s')).aggregate({ n: count() }).sink('out'))
     await byClock.push(...at(1))
     await byClock.advanceTime('8500ms')

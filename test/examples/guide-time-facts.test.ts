@@ -80,9 +80,12 @@ async function live(watermark: WatermarkDeclaration, splitCount = 2) {
     give: (split: number, ...seconds: number[]) => (source.queues[split]!.push(...at(...seconds)), settle()),
     wait: (ms: number) => (clock.advance(ms), settle()),
     stop: async () => {
-      let isStopped = false
-      const stopped = running.stop().then(() => (isStopped = true))
-      while (!isStopped) await turn()
+      const stopped = running.stop()
+      const progress = { isDone: false }
+      void stopped.finally(() => {
+        progress.isDone = true
+      })
+      while (!progress.isDone) await turn()
       await stopped
     },
     running,

@@ -29,6 +29,8 @@ export class SlotWriter {
   #bytes: Uint8Array
   readonly #epoch: number
   readonly #slots = new Map<number, SlotViews>()
+  /** Of the codes in the last slot that had any. */
+  #generation = 0
 
   constructor(layout: SubtaskLayout, memory: WebAssembly.Memory, epoch: number) {
     this.#layout = layout
@@ -63,7 +65,8 @@ export class SlotWriter {
   writeControl(kind: number, watermarkMs: number, checkpointId: number, clockMs = Number.NaN): boolean {
     const slot = this.#claim()
     if (slot < 0) return false
-    this.#writeHeader(slot, kind, 0, watermarkMs, 0, clockMs)
+    // A slot of another generation would begin another dictionary, codes or no codes.
+    this.#writeHeader(slot, kind, 0, watermarkMs, this.#generation, clockMs)
     this.#view.setFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, checkpointId, true)
     this.#ring.publish()
     return true
@@ -159,6 +162,7 @@ export class SlotWriter {
     view.setInt32(slot + L.SLOT_NULL_MASK_OFFSET, 0, true)
     view.setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, 0, true)
     view.setInt32(slot + L.SLOT_GENERATION_OFFSET, generation, true)
+    this.#generation = generation
     view.setFloat64(slot + L.SLOT_PROCESSING_TIME_OFFSET, clockMs, true)
   }
 

@@ -21,7 +21,15 @@ import { kernelModule } from './platform/kernel-module.ts'
 import { looksAtRecords, needsRules } from './source/watermark-strategy.ts'
 import type { CheckpointOptions, Run, StartOptions } from './start.ts'
 
-const DEFAULTS = { everyMs: 10_000, keyGroupCount: 128, memoryBytesMax: 1 << 30, batchRows: 4096, ringSlots: 64, tolerableFailures: 3 }
+const DEFAULTS = {
+  everyMs: 10_000,
+  keyGroupCount: 128,
+  memoryBytesMax: 1 << 30,
+  batchRows: 4096,
+  ringSlots: 64,
+  stringsMax: 1 << 20,
+  tolerableFailures: 3,
+}
 
 const warned = new Set<string>()
 
@@ -161,6 +169,7 @@ interface Settings {
   readonly memoryBytesMax: number
   readonly batchRows: number
   readonly ringSlots: number
+  readonly stringsMax: number
 }
 
 function checkedSettings(options: StartOptions): Settings {
@@ -191,6 +200,7 @@ function checkedSettings(options: StartOptions): Settings {
     parallelism: whole('parallelism', 1, 1, Math.min(keyGroupCount, 256)),
     memoryBytesMax: whole('memoryBytesMax', DEFAULTS.memoryBytesMax, 1 << 20, 2 ** 32),
     batchRows: whole('batchRows', DEFAULTS.batchRows, 1, 65_536),
+    stringsMax: whole('stringsMax', DEFAULTS.stringsMax, 1, 1 << 26),
   }
 }
 

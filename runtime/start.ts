@@ -43,6 +43,11 @@ export interface StartOptions<J extends Job = Job> {
   readonly batchRows?: number
   /** Slots of an input ring, a power of two; default 64. */
   readonly ringSlots?: number
+  /**
+   * Distinct strings of a source after which its dictionary is begun anew, so that strings which do not come again are forgotten; default
+   * 1,048,576. Fewer take less memory; fewer than are alive at one time cost throughput.
+   */
+  readonly stringsMax?: number
   /** Whether results of several subtasks are put out in a fixed order; default true. */
   readonly ordered?: boolean
   /** Called for every dead letter; they are counted in any case. */

@@ -33,6 +33,7 @@ export interface AssemblyOptions {
   readonly parallelism: number
   readonly keyGroupCount: number
   readonly batchRows: number
+  readonly stringsMax: number
   readonly isOrdered: boolean
   readonly clock: Clock
   readonly host: Host
@@ -135,6 +136,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
       deadLetter: report.deadLetter,
       clock,
       batchRowsMax: options.batchRows,
+      stringsMax: options.stringsMax,
       restored,
     })
     await intake.open()

@@ -32,6 +32,8 @@ export interface IntakeOptions {
   readonly deadLetter: (letter: DeadLetter) => void
   readonly clock: Clock
   readonly batchRowsMax: number
+  /** Most distinct strings of the dictionary: with more it is begun anew, so that key churn does not leak. */
+  readonly stringsMax: number
   readonly restored: IntakeState | null
 }
 
@@ -83,8 +85,7 @@ interface Reading {
   done: Promise<void>
 }
 
-/** More distinct strings than this and the dictionary is begun anew, so that key churn does not leak. */
-const DICTIONARY_SIZE_MAX = 1 << 20
+/** Most bytes of its strings. */
 const DICTIONARY_BYTES_MAX = 1 << 28
 /** Records of a split until the next one has its turn, where no watermark says so. */
 const TURN_RECORDS = 1024
@@ -407,7 +408,7 @@ export class Intake {
   #emptyBuilder(): BatchBuilder {
     const builder = this.#builder
     builder.clear()
-    if (builder.dictionary.size > DICTIONARY_SIZE_MAX || builder.dictionary.byteLength > DICTIONARY_BYTES_MAX) {
+    if (builder.dictionary.size > this.#options.stringsMax || builder.dictionary.byteLength > DICTIONARY_BYTES_MAX) {
       builder.dictionary = new Dictionary(builder.dictionary.generation + 1)
     }
     return builder

@@ -51,6 +51,14 @@ test('where batches are split changes no byte', async () => {
   })
 })
 
+test('beginning the dictionary of strings anew changes no byte', async () => {
+  await forSeeds(FILE, 'beginning the dictionary of strings anew', 2_150_001, 200, async (seed) => {
+    const windowCase = randomWindowCase(new Prng(seed))
+    const whole = await runWindow(windowCase, { seed, parallelism: 1, forgetShare: 0 })
+    expectSame(windowCase, await runWindow(windowCase, { seed, parallelism: 1, forgetShare: 0.3 }), whole)
+  })
+})
+
 test('the number of subtasks changes no result of a key', async () => {
   await forSeeds(FILE, 'the number of subtasks', 2_200_001, 200, async (seed) => {
     const windowCase = randomWindowCase(new Prng(seed))

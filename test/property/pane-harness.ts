@@ -163,6 +163,11 @@ export class PaneHarness {
     this.#write()
   }
 
+  /** Begins the dictionary of strings anew, as the intake does when it has grown too large. */
+  forgetStrings(): void {
+    this.#builder.dictionary = new Dictionary(this.#builder.dictionary.generation + 1)
+  }
+
   /** Takes a snapshot, throws everything away and goes on from it. */
   async restore(options: HarnessOptions): Promise<void> {
     this.#exchange.watermark(this.#watermarkMs)

@@ -27,6 +27,8 @@ export interface Manner {
   /** Subtasks after a restore; absent: any number. */
   readonly restoreParallelism?: number
   readonly batchRows?: number
+  /** Probability that the dictionary of strings is begun anew between two events; absent: now and then. */
+  readonly forgetShare?: number
 }
 
 export interface PaneOutcome {
@@ -61,6 +63,7 @@ export async function runWindow(windowCase: WindowCase, manner: Manner): Promise
   let { batchRows } = first
   const harness = await PaneHarness.open(planOfWindow(windowCase), { ...first, parallelism: manner.parallelism ?? first.parallelism })
   const settleShare = prng.pick([0, 0.2, 1])
+  const forgetShare = manner.forgetShare ?? prng.pick([0, 0, 0.1])
   let batch: object[] = []
   const flush = () => {
     if (batch.length > 0) harness.records(batch)
@@ -77,6 +80,7 @@ export async function runWindow(windowCase: WindowCase, manner: Manner): Promise
         else harness.clock(event.nowMs)
       }
       if (prng.next() < settleShare) harness.settle()
+      if (forgetShare > 0 && prng.next() < forgetShare) harness.forgetStrings()
       if (at === manner.restoreAfter || prng.next() < (manner.restoreShare ?? 0)) {
         flush()
         const next = options()

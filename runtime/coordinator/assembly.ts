@@ -163,6 +163,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
       newCells: graph.cellsOf(node),
       streamSchema: node.streamSchema,
       lateDictionary: (generation) => exchange.dictionary(generation),
+      onMarks: (markCount) => exchange.passed(markCount),
       epoch,
       subtasks: subtasks[index]!,
       isOrdered: options.isOrdered,

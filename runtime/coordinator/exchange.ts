@@ -63,7 +63,10 @@ export class Exchange {
   /** A column of the batches that has codes, key or not: all of a batch share one dictionary. -1: there is none. */
   readonly #dictionaryColumn: number
   readonly #isStringKey: boolean
-  readonly #dictionaries = new Map<number, Dictionary>()
+  /** By generation, those that slots on their way may name: until the mark behind their last rows has come out. */
+  readonly #dictionaries = new Map<number, { readonly dictionary: Dictionary; untilMark: number }>()
+  /** Marks put on every ring so far. */
+  #markCount = 0
   #batch: RecordBatch | null = null
   #times: Float64Array = new Float64Array(0)
   #dictionary: Dictionary | null = null
@@ -113,7 +116,12 @@ export class Exchange {
 
   /** The dictionary of late rows that carry codes of a generation. */
   dictionary(generation: number): Dictionary | undefined {
-    return this.#dictionaries.get(generation)
+    return this.#dictionaries.get(generation)?.dictionary
+  }
+
+  /** So many marks have come out of every subtask: what only slots before them name is forgotten. */
+  passed(markCount: number): void {
+    for (const [generation, { untilMark }] of this.#dictionaries) if (untilMark <= markCount) this.#dictionaries.delete(generation)
   }
 
   /** Share of the input rings that is filled, the fullest ring counting. */
@@ -172,7 +180,7 @@ export class Exchange {
 
   watermark(watermarkMs: number): void {
     this.isBehindMark = true
-    this.#controls.push({ kind: 'watermark', watermarkMs })
+    this.#pushMark({ kind: 'watermark', watermarkMs })
   }
 
   /** A mark behind the rows so far, unless they have one: the watermark as it is. */
@@ -191,16 +199,21 @@ export class Exchange {
     // Ends are reached when their last millisecond is over: records of the present one may still come.
     this.#overMs = later(this.#overMs, this.#clock.overMs?.() ?? this.#clock.now() - 1)
     this.isBehindMark = true
-    this.#controls.push({ kind: 'clock', clockMs: this.#overMs })
+    this.#pushMark({ kind: 'clock', clockMs: this.#overMs })
     return true
   }
 
   barrier(checkpointId: number): void {
-    this.#controls.push({ kind: 'barrier', checkpointId })
+    this.#pushMark({ kind: 'barrier', checkpointId })
   }
 
   end(): void {
-    this.#controls.push({ kind: 'end' })
+    this.#pushMark({ kind: 'end' })
+  }
+
+  #pushMark(control: Control): void {
+    this.#markCount++
+    this.#controls.push(control)
   }
 
   /** Wakes the subtasks that have something new: once for several chunks, since waking a sleeping thread costs as much as a chunk. */
@@ -314,10 +327,10 @@ export class Exchange {
   }
 
   #startDictionary(dictionary: Dictionary): void {
+    const before = this.#dictionaries.get(this.#dictionary?.generation ?? -1)
+    if (before !== undefined) before.untilMark = this.#markCount + 1
     this.#dictionary = dictionary
-    this.#dictionaries.set(dictionary.generation, dictionary)
-    // Slots in flight may still name the dictionaries before; those are long drained after a few more.
-    if (this.#dictionaries.size > 8) this.#dictionaries.delete(this.#dictionaries.keys().next().value!)
+    this.#dictionaries.set(dictionary.generation, { dictionary, untilMark: Number.POSITIVE_INFINITY })
     this.#sentCount = 0
     for (const lane of this.#lanes) lane.sent = new Uint8Array(Math.max(256, dictionary.size))
   }

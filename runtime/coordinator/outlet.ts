@@ -17,6 +17,8 @@ export interface OutletOptions extends SlotReaderOptions {
   readonly isOrdered: boolean
   /** Whether a sink behind this outlet still works on what it was given. */
   readonly isBusy: () => boolean
+  /** Told how many marks have come out of every subtask. */
+  readonly onMarks?: (markCount: number) => void
   readonly onResults: (batch: RecordBatch) => void
   readonly onLate: (batch: RecordBatch) => void
   /** Takes operations on accumulators that live outside the kernel; of windows that have such. */
@@ -39,6 +41,7 @@ export class Outlet {
   readonly #lanes: readonly Lane[]
   /** The subtask whose turn it is between the current two watermarks. */
   #turn = 0
+  #markCount = 0
   #barrier: number | null = null
   /** The mark that the lanes before the turn have passed, and the others not, is a barrier. */
   #isAtBarrier = false
@@ -145,7 +148,9 @@ export class Outlet {
 
   /** Gives an item on; behind a mark the next lane has its turn. */
   #give(item: OutputItem): void {
-    if (this.#isMark(item)) this.#turn = (this.#turn + 1) % this.#lanes.length
+    if (!this.#isMark(item)) return
+    this.#turn = (this.#turn + 1) % this.#lanes.length
+    if (this.#turn === 0) this.#options.onMarks?.(++this.#markCount)
   }
 
   #isMark(item: OutputItem): boolean {

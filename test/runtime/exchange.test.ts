@@ -33,6 +33,8 @@ interface Read {
   readonly texts: string[]
   readonly marks: string[]
   readonly keysOfRows: string[]
+  /** Of every slot, rows or no rows. */
+  readonly generations: number[]
 }
 
 function setUp(parallelism: number) {
@@ -47,7 +49,7 @@ function setUp(parallelism: number) {
     systemClock,
   )
   const consumers = memories.map((memory) => new RingConsumer(memory, layout.input))
-  const reads = memories.map((): Read => ({ texts: [], marks: [], keysOfRows: [] }))
+  const reads = memories.map((): Read => ({ texts: [], marks: [], keysOfRows: [], generations: [] }))
   /** Takes at most one slot of a subtask. */
   const take = (subtask: number): boolean => {
     const slot = consumers[subtask]!.take()
@@ -55,6 +57,7 @@ function setUp(parallelism: number) {
     const view = new DataView(memories[subtask]!.buffer)
     const read = reads[subtask]!
     const rowCount = view.getInt32(slot + L.SLOT_ROW_COUNT_OFFSET, true)
+    read.generations.push(view.getInt32(slot + L.SLOT_GENERATION_OFFSET, true))
     expect(view.getInt32(slot + L.SLOT_EPOCH_OFFSET, true)).toBe(7)
     switch (view.getInt32(slot + L.SLOT_KIND_OFFSET, true)) {
       case L.SLOT_DICTIONARY: {
@@ -99,6 +102,44 @@ function batchOf(keys: readonly (string | null)[], dictionary: Dictionary) {
   for (const [index, k] of keys.entries()) builder.appendRow({ t: index, k, v: index }, '')
   return builder.build()
 }
+
+test('a slot without rows keeps the generation of the codes before it, so that no kernel forgets them', () => {
+  const { exchange, reads, take } = setUp(1)
+  const flush = () => {
+    while (!exchange.flush()) take(0)
+    while (take(0)) {}
+  }
+  for (const generation of [0, 1, 2]) {
+    exchange.offer(batchOf(['a', `b ${generation}`], new Dictionary(generation)), Float64Array.of(0, 1))
+    flush()
+    exchange.watermark(generation)
+    flush()
+  }
+  expect(reads[0]!.generations).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2])
+})
+
+test('a dictionary stays until the mark behind its last rows has come out of every subtask', () => {
+  const { exchange, take } = setUp(1)
+  const flush = () => {
+    while (!exchange.flush()) take(0)
+  }
+  const offer = (generation: number) => {
+    exchange.offer(batchOf([`a ${generation}`], new Dictionary(generation)), Float64Array.of(0))
+    flush()
+  }
+  const kept = () => Array.from({ length: 12 }, (_, generation) => generation).filter((each) => exchange.dictionary(each) !== undefined)
+  for (let generation = 0; generation < 10; generation++) offer(generation)
+  expect(kept()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  exchange.watermark(5)
+  flush()
+  offer(10)
+  exchange.passed(1)
+  expect(kept()).toEqual([9, 10])
+  exchange.watermark(6)
+  flush()
+  exchange.passed(2)
+  expect(kept()).toEqual([10])
+})
 
 test('every ring carries the same marks, each after exactly the rows before it, however full the rings are', () => {
   for (let seed = 1; seed <= 60; seed++) {

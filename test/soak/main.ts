@@ -1,4 +1,4 @@
-/** `npm run soak -- [--minutes 10] [--every 10] [--host workers|inline] [--parallelism 2] [--strings 1048576]`: prints the curve of memory; ends with 1 if the second half grows. */
+/** `npm run soak -- [--minutes 10] [--every 10] [--host workers|inline] [--parallelism 2] [--strings 131072]`: prints the curve of memory; ends with 1 if the second half grows. */
 
 import process from 'node:process'
 import { chartOf, MEASURES, mib, TABLE_HEAD, tableLine, verdictsOf } from './curve.ts'
@@ -12,7 +12,7 @@ function option(name: string, fallback: string): string {
 const minutes = Number(option('minutes', '10'))
 const everySeconds = Number(option('every', String(Math.max(1, Math.min(10, minutes)))))
 const parallelism = Number(option('parallelism', '2'))
-const stringsMax = Number(option('strings', '1048576'))
+const stringsMax = Number(option('strings', '131072'))
 const host = option('host', 'workers') === 'inline' ? 'inline' : 'workers'
 if (!(minutes > 0) || !(everySeconds > 0)) throw new RangeError('--minutes and --every must be positive numbers')
 

@@ -122,6 +122,7 @@ export class PaneHarness {
       streamSchema: node.streamSchema,
       newCells: graph.cellsOf(node),
       lateDictionary: (generation) => this.#exchange.dictionary(generation),
+      onMarks: (markCount) => this.#exchange.passed(markCount),
       epoch: this.#epoch,
       subtasks: subtasks[0]!,
       isOrdered: true,

@@ -46,6 +46,7 @@ export function randomOptions(prng: Prng): Options {
     parallelism: 1 + prng.int(4),
     batchRows: prng.pick([1, 3, 16, 256]),
     ringSlots: prng.pick([2, 4, 16]),
+    stringsMax: prng.pick([1, 5, 1_000]),
   }
 }
 

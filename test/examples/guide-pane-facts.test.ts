@@ -140,6 +140,27 @@ describe('panes', () => {
     }
   })
 
+  test('retracting does not compare results of custom aggregates', async () => {
+    const total = customAggregate({
+      create: () => 0,
+      add: (sum: number, row: { readonly value: number | null }) => sum + (row.value ?? 0),
+      merge: (a, b) => a + b,
+      result: (sum) => sum,
+    })
+    const job = windowed()
+      .trigger(early({ count: 1 }))
+      .retracting()
+      .aggregate({ total })
+      .sink('out')
+    const test = await testJob(job)
+    await test.push(...at(4), ...at(0))
+    expect(test.results().map(({ row, pane }) => [pane.change, row.total])).toEqual([
+      ['+I', 4],
+      ['-U', 4],
+      ['+U', 4],
+    ])
+  })
+
   test('have the columns in files that the guide says', () => {
     expect(PANE_COLUMNS).toEqual(['paneIndex', 'paneTiming', 'paneChange', 'paneIsLast'])
   })

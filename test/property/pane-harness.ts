@@ -15,6 +15,7 @@ import { Outlet } from '../../runtime/coordinator/outlet.ts'
 import type { Stage } from '../../runtime/coordinator/stage.ts'
 import { Dictionary } from '../../runtime/dictionary.ts'
 import { InlineHost } from '../../runtime/host/inline-host.ts'
+import type { JobFunctions } from '../../runtime/plan-functions.ts'
 import { fromPlan } from '../../runtime/pipeline.ts'
 import * as panes from '../../runtime/panes/pane-parts.ts'
 import { kernelModule } from '../../runtime/platform/kernel-module.ts'
@@ -46,6 +47,7 @@ export class PaneHarness {
   readonly late: RowObject[] = []
   readonly deadLetters: string[] = []
   readonly #plan: object
+  readonly #functions: JobFunctions
   #options: HarnessOptions
   #epoch = 0
   #nowMs = 0
@@ -60,13 +62,14 @@ export class PaneHarness {
   #sections = new Map<number, Uint8Array<ArrayBuffer>>()
   readonly #before: HarnessCounts = { late: 0, outside: 0, closed: 0, results: 0 }
 
-  private constructor(plan: object, options: HarnessOptions) {
+  private constructor(plan: object, functions: JobFunctions, options: HarnessOptions) {
     this.#plan = plan
+    this.#functions = functions
     this.#options = options
   }
 
-  static async open(plan: object, options: HarnessOptions): Promise<PaneHarness> {
-    const harness = new PaneHarness(plan, options)
+  static async open(plan: object, functions: JobFunctions, options: HarnessOptions): Promise<PaneHarness> {
+    const harness = new PaneHarness(plan, functions, options)
     await harness.#start([])
     return harness
   }
@@ -75,7 +78,7 @@ export class PaneHarness {
     const { parallelism, batchRows, ringSlots } = this.#options
     this.#epoch++
     this.#sections = new Map()
-    const job = fromPlan(this.#plan)
+    const job = fromPlan(this.#plan, this.#functions)
     const graph = new JobGraph(job.plan, new Map(), { batchRows, slotCount: ringSlots, memoryBytesMax: 1 << 26, panes, assigners })
     const node = graph.windows[0]!
     // Ticks of the exchange are due at once: the cases say when the clock moves.
@@ -110,7 +113,7 @@ export class PaneHarness {
     // Straight before the window, behind the sort that state windows have before them.
     const { spec, streamSchema: schema, extended: plan } = node
     const isComputed = plan !== null && plan.computed.length > 0
-    const functionOf = () => undefined
+    const functionOf = (part: string) => this.#functions.get(`${spec.uid}.${part}`)
     this.#stage = isComputed
       ? panes.computedStage({ spec, plan, schema, exchange: this.#exchange, report, functionOf, assigners })
       : ({ batch, times }) => this.#exchange.offer(batch, times!)

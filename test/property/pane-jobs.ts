@@ -15,7 +15,7 @@ import { start } from '../../runtime/start.ts'
 import type { PaneEvent, Row } from '../oracle/panes/plan.ts'
 import type { Prng } from '../support/prng.ts'
 import { arrivalsOf } from '../support/streams.ts'
-import { type PaneOutcome, planOfWindow } from './pane-run.ts'
+import { functionsOf, type PaneOutcome, planOfWindow } from './pane-run.ts'
 import { pausedSource } from './paused-source.ts'
 import type { Options } from './run-case.ts'
 import { CASE_SCHEMA, isCount, randomWindowCase, type WindowCase } from './window-plans.ts'
@@ -58,7 +58,7 @@ export async function runJob(
 ): Promise<PaneOutcome> {
   const out = collectSink()
   const late = collectSink()
-  const plan = fromPlan(planOfWindow(jobCase, jobCase.time))
+  const plan = fromPlan(planOfWindow(jobCase, jobCase.time), functionsOf(jobCase))
   const hasLate = !isCount(jobCase.kind) && jobCase.kind !== 'global'
   const sinks = { 'w-out': out, ...(hasLate ? { late } : {}) }
   const checkpoints = { store: memoryCheckpoints(), every: '1h' } as const
@@ -90,7 +90,7 @@ export async function runJob(
 /** Runs a case, clock and all, by the harness that users test their jobs with: checkpoints, restarts and crashes anywhere. */
 export async function runTested(windowCase: WindowCase, prng: Prng): Promise<PaneOutcome> {
   const { batchRows, ringSlots, parallelism } = randomOptions(prng)
-  const harness = await TestHarness.start(fromPlan(planOfWindow(windowCase)), memoryCheckpoints(), {
+  const harness = await TestHarness.start(fromPlan(planOfWindow(windowCase), functionsOf(windowCase)), memoryCheckpoints(), {
     batchRows,
     ringSlots,
     parallelism,

@@ -9,11 +9,12 @@
 import { oracleOf } from '../oracle/panes/operator.ts'
 import { type ActualRow, rowsDifference } from '../oracle/panes/compare.ts'
 import { exactText } from '../oracle/panes/aggregates.ts'
-import type { PaneEvent } from '../oracle/panes/plan.ts'
+import type { JobFunctions } from '../../runtime/plan-functions.ts'
+import type { PaneEvent, Row } from '../oracle/panes/plan.ts'
 import { planOf } from '../support/plans.ts'
 import { Prng } from '../support/prng.ts'
 import { type HarnessCounts, PaneHarness } from './pane-harness.ts'
-import { CASE_SCHEMA, isCount, ROUNDED_FUNCTIONS, type WindowCase } from './window-plans.ts'
+import { CASE_SCHEMA, customWindows, isCount, ROUNDED_FUNCTIONS, type WindowCase } from './window-plans.ts'
 
 /** How a case is run. */
 export interface Manner {
@@ -52,6 +53,11 @@ export function planOfWindow({ plan, shape, keys, kind }: WindowCase, time = { d
   })
 }
 
+/** The functions beside the plan. */
+export function functionsOf({ kind }: WindowCase): JobFunctions {
+  return new Map(kind === 'custom' ? [['w.window', (row: object, timeMs: unknown) => customWindows(Number(timeMs), row as Row)]] : [])
+}
+
 export async function runWindow(windowCase: WindowCase, manner: Manner): Promise<PaneOutcome> {
   const prng = new Prng(manner.seed)
   const options = () => ({
@@ -61,7 +67,10 @@ export async function runWindow(windowCase: WindowCase, manner: Manner): Promise
   })
   const first = options()
   let { batchRows } = first
-  const harness = await PaneHarness.open(planOfWindow(windowCase), { ...first, parallelism: manner.parallelism ?? first.parallelism })
+  const harness = await PaneHarness.open(planOfWindow(windowCase), functionsOf(windowCase), {
+    ...first,
+    parallelism: manner.parallelism ?? first.parallelism,
+  })
   const settleShare = prng.pick([0, 0.2, 1])
   const forgetShare = manner.forgetShare ?? prng.pick([0, 0, 0.1])
   let batch: object[] = []

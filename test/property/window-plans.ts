@@ -25,6 +25,8 @@ export const WINDOW_KINDS = [
   'global',
   'intervals',
   'calendar',
+  'tradingDay',
+  'custom',
   'around',
   'slidingByRecord',
   'stateWindow',
@@ -65,11 +67,13 @@ export interface CaseOptions {
   readonly kind?: WindowKind
   /** Only what a job over rows can be given: event time, no clock, watermarks of its own. */
   readonly isJob?: boolean
+  /** Which are to be picked from; absent: all. */
+  readonly kinds?: readonly WindowKind[]
 }
 
 /** A case of a seed. */
 export function randomWindowCase(prng: Prng, options: CaseOptions = {}): WindowCase {
-  const kind = options.kind ?? prng.pick(WINDOW_KINDS)
+  const kind = options.kind ?? prng.pick(options.kinds ?? WINDOW_KINDS)
   const { shape, oracle, unitMs } = randomShape(prng, kind)
   const isProcessing = options.isJob !== true && canProcess(kind) && prng.next() < 0.2
   const hasClock = options.isJob !== true
@@ -198,6 +202,10 @@ function randomShape(prng: Prng, kind: WindowKind): RandomShape {
       return plain({ kind, differenceMs: prng.int(7) })
     case 'calendar':
       return randomCalendar(prng)
+    case 'tradingDay':
+      return randomTradingDay(prng)
+    case 'custom':
+      return { shape: { kind, function: true }, oracle: { kind: 'assigned', windows: customWindows }, unitMs: 1 }
     case 'stateWindow': {
       const limit = prng.next() < 0.5 ? { maxLengthMs: 1 + prng.int(20) } : {}
       return plain({ kind, open: randomCondition(prng), close: prng.pick([column('b'), randomCondition(prng)]), ...limit })
@@ -241,6 +249,41 @@ function randomCalendar(prng: Prng): RandomShape {
     oracle: { kind: 'assigned', windows },
     unitMs: unit === 'day' ? 6 * HOUR_MS : 24 * HOUR_MS,
   }
+}
+
+/** Sessions of some hours on weekdays, in UTC, with a holiday. */
+function randomTradingDay(prng: Prng): RandomShape {
+  const open = prng.int(20)
+  const close = open + 1 + prng.int(23 - open)
+  const clock = (hour: number) => `${String(hour).padStart(2, '0')}:00`
+  const days = ['mon', 'tue', 'wed', 'thu', 'fri'] as const
+  // 1 January 1970 was a Thursday.
+  const windows = (timeMs: number): readonly Bounds[] => {
+    const day = Math.floor(timeMs / (24 * HOUR_MS))
+    const weekday = (((day + 4) % 7) + 7) % 7
+    const start = (day * 24 + open) * HOUR_MS
+    const end = (day * 24 + close) * HOUR_MS
+    const isHoliday = day === 4
+    return weekday >= 1 && weekday <= 5 && !isHoliday && start <= timeMs && timeMs < end ? [{ start, end }] : []
+  }
+  const sessions = [{ days, open: clock(open), close: clock(close) }]
+  return {
+    shape: { kind: 'tradingDay', timeZone: 'UTC', sessions, holidays: ['1970-01-05'] },
+    oracle: { kind: 'assigned', windows },
+    unitMs: 2 * HOUR_MS,
+  }
+}
+
+/** Up to three windows of a record, one of them by its id, some of them equal; of every eleventh record none. */
+export function customWindows(timeMs: number, row: Row): readonly Bounds[] {
+  const id = Number(row['id'])
+  if (id % 11 === 10) return []
+  const start = Math.floor(timeMs / 7) * 7
+  return [
+    { start, end: start + 7 },
+    { start: timeMs - (id % 3), end: timeMs + 4 },
+    { start: id % 2 === 0 ? start : start - 7, end: start + 7 },
+  ]
 }
 
 // ---- triggers ----

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { allCombinations } from '../../runtime/plan-legality.ts'
 import { loadPlan } from '../../runtime/plan.ts'
+import { functionsOf } from '../property/pane-run.ts'
 import { CASE_SCHEMA, randomWindowCase } from '../property/window-plans.ts'
 import { Prng } from '../support/prng.ts'
 import { AT, errorOf, type Json } from '../support/window-operators.ts'
@@ -212,7 +213,8 @@ describe('a combination is legal', () => {
 
   it('every one that the property tests make', () => {
     for (let seed = 1; seed <= 1_000; seed++) {
-      const { plan, shape, keys } = randomWindowCase(new Prng(seed))
+      const windowCase = randomWindowCase(new Prng(seed))
+      const { plan, shape, keys } = windowCase
       const operators = [
         { uid: 'in', op: 'source', schema: CASE_SCHEMA },
         { uid: 'time', op: 'eventTime', inputs: ['in'], column: 't', watermark: { kind: 'monotonous' } },
@@ -220,7 +222,8 @@ describe('a combination is legal', () => {
         { ...plan, uid: 'w', op: 'window', inputs: [keys.length === 0 ? 'time' : 'key'], window: shape },
         { uid: 'out', op: 'sink', inputs: ['w'], name: 'out' },
       ]
-      expect(() => loadPlan(JSON.parse(JSON.stringify({ millrace: 1, name: 'random', operators }))), `seed ${seed}`).not.toThrow()
+      const json: unknown = JSON.parse(JSON.stringify({ millrace: 1, name: 'random', operators }))
+      expect(() => loadPlan(json, functionsOf(windowCase)), `seed ${seed}`).not.toThrow()
     }
   })
 })

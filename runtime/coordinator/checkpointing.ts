@@ -5,7 +5,7 @@
  */
 
 import type { CheckpointSession, CheckpointStore } from '../checkpoint/checkpoint-store.ts'
-import { type Recovered, recover } from '../checkpoint/recovery.ts'
+import { type Recovered, recover, writeCheckpoint } from '../checkpoint/recovery.ts'
 import { JobStateError } from '../errors.ts'
 import { fingerprint, type Plan } from '../plan.ts'
 import { sectionsForSubtask } from '../subtask/snapshot-chunks.ts'
@@ -28,7 +28,7 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Claims the store and finds the newest checkpoint that is whole.
+ * Claims the store and finds the newest checkpoint that is whole. If newer ones were passed over, it is committed once more.
  *
  * @throws JobStateError `CHECKPOINT_EXISTS` (resume never), `CHECKPOINT_MISSING` (resume always), and what the store and recovery throw.
  */
@@ -47,6 +47,11 @@ export async function openStore({ store, plan, keyGroupCount, resume, warn }: Op
       warn(
         `Checkpoint ${generation.checkpointId} is damaged and was passed over (${error.message}); going on from checkpoint ${recovered!.generation.checkpointId}`,
       )
+    }
+    // Damage can heal: the same chunk is written again, a disk reads again. What was passed over must not be the newest generation then,
+    // because sinks go back behind it.
+    if (recovered !== null && recovered.skipped.length > 0) {
+      await writeCheckpoint(session, { ...recovered.manifest, epoch: session.epoch }, recovered.chunks)
     }
     if (recovered === null && resume === 'always') {
       throw new JobStateError(

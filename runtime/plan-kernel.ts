@@ -16,7 +16,10 @@ export function isExtended(spec: WindowSpec): boolean {
   return !usesSliceKernel(spec) || Object.values(spec.aggregates).some(({ where }) => where !== undefined)
 }
 
-/** Whether the slice kernel runs an operator: aligned windows over event time that fire at their end, and simple aggregates. */
+/**
+ * Whether the slice kernel runs an operator: aligned windows over event time that fire at their end, and simple aggregates. A window
+ * without lateness fires once, so that discarding what has come out changes nothing.
+ */
 export function usesSliceKernel(spec: WindowSpec): boolean {
   const { window, trigger } = spec
   return (
@@ -26,7 +29,7 @@ export function usesSliceKernel(spec: WindowSpec): boolean {
     trigger.early === undefined &&
     trigger.late === undefined &&
     trigger.purge === undefined &&
-    spec.accumulation === 'accumulating' &&
+    (spec.accumulation === 'accumulating' || (spec.accumulation === 'discarding' && spec.allowedLatenessMs === 0)) &&
     spec.closing === 'none' &&
     spec.emptyPanes === undefined &&
     spec.evictor === undefined &&

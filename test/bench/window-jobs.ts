@@ -55,7 +55,7 @@ export const PANE_JOBS: Readonly<Record<string, Job>> = {
     .aggregate(four)
     .sink('windows'),
   'cumulate 10 s by 1 s': keyed().window(cumulate('10s', '1s')).aggregate(four).sink('windows'),
-  'sliding 10 s by 1 s, discarding': keyed().window(sliding('10s', '1s')).discarding().aggregate(four).sink('windows'),
+  'sliding 10 s by 1 s, retracting': keyed().window(sliding('10s', '1s')).retracting().aggregate(four).sink('windows'),
   'tumbling 1 s, median': keyed()
     .window(tumbling('1s'))
     .aggregate({ middle: median('value') })

@@ -19,7 +19,7 @@ import type { SinkState } from '../sink/sink.ts'
 import type { StatefulOperator } from '../operator/operator.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import { chunksOfSnapshot } from '../subtask/snapshot-chunks.ts'
-import type { IntakeState } from './intake.ts'
+import type { IntakeState } from './intake-state.ts'
 
 /** Numbers of the checkpoints so far, for status and metrics. */
 export interface CheckpointStatistics {

@@ -13,10 +13,12 @@ import { Dictionary } from '../dictionary.ts'
 import { ConnectorError, MillraceError } from '../errors.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
-import type { ReadResult, Source, SplitPosition, SplitReader } from '../source/source.ts'
+import type { ReadResult, Source } from '../source/source.ts'
 import type { Exchange } from './exchange.ts'
+import { type IntakeCounts, type IntakeState, type SplitState, timeState } from './intake-state.ts'
+import { type Split, SplitTurns, TURN_RECORDS } from './split-turns.ts'
 import type { Stage } from './stage.ts'
-import type { SplitTimeState, TimeTrack } from './time-track.ts'
+import type { TimeTrack } from './time-track.ts'
 
 export interface IntakeOptions {
   readonly uid: string
@@ -37,41 +39,6 @@ export interface IntakeOptions {
   readonly restored: IntakeState | null
 }
 
-/** Records of this source that did not reach a window or sink; counted where that happens, kept in checkpoints. */
-export interface IntakeCounts {
-  filtered: number
-  deadLetters: number
-}
-
-/** What a checkpoint keeps of a source. */
-export interface IntakeState {
-  readonly turn: number
-  readonly counts: Readonly<IntakeCounts>
-  readonly deadLetterCount: number
-  readonly splits: Readonly<Record<string, SplitState>>
-  /** By `eventTime` operator. */
-  readonly watermarks: Readonly<Record<string, number | null>>
-  /** Records too far in the future, by `eventTime` operator. */
-  readonly future?: Readonly<Record<string, number>>
-}
-interface SplitState {
-  readonly position: SplitPosition
-  readonly recordCount: number
-  readonly isEnded: boolean
-  /** By `eventTime` operator. */
-  readonly times?: Readonly<Record<string, SplitTimeState>>
-  /** In checkpoints of before, instead: the largest event times. */
-  readonly maxMs?: Readonly<Record<string, number | null>>
-}
-
-interface Split {
-  readonly id: string
-  readonly index: number
-  readonly reader: SplitReader
-  recordCount: number
-  isEnded: boolean
-}
-
 /** What a read brought: rows in the builder, or a batch of their own. */
 interface Chunk {
   readonly split: Split
@@ -87,8 +54,6 @@ interface Reading {
 
 /** Most bytes of its strings. */
 const DICTIONARY_BYTES_MAX = 1 << 28
-/** Records of a split until the next one has its turn, where no watermark says so. */
-const TURN_RECORDS = 1024
 /** Chunks a step reads before it looks up. */
 const CHUNKS_A_STEP = 16
 
@@ -97,12 +62,12 @@ export type IntakeProgress = 'progress' | 'idle' | 'blocked' | 'ended'
 export class Intake {
   readonly uid: string
   readonly #options: IntakeOptions
-  readonly #splits: Split[] = []
+  readonly #turns: SplitTurns
+  readonly #splits: readonly Split[]
   readonly #builder: BatchBuilder
   readonly #hasNodes: boolean
   /** Exchanges to windows that go by the host's clock. */
   readonly #clocked: readonly Exchange[]
-  #turn = 0
   #isChunkPending = false
   /** A read that has to be waited for. */
   #reading: Reading | null = null
@@ -117,8 +82,11 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.uid = options.uid
     this.#options = options
-    this.#hasNodes = options.tracks.some(({ nodes }) => nodes.length > 0)
-    this.#builder = new BatchBuilder(options.schema, options.batchRowsMax, new Dictionary())
+    const { tracks, batchRowsMax } = options
+    this.#turns = new SplitTurns({ tracks, isLive: this.isLive, batchRowsMax })
+    this.#splits = this.#turns.splits
+    this.#hasNodes = tracks.some(({ nodes }) => nodes.length > 0)
+    this.#builder = new BatchBuilder(options.schema, batchRowsMax, new Dictionary())
     this.#builder.source = options.name
     this.#clocked = options.exchanges.filter(({ layout }) => layout.usesClock)
   }
@@ -148,7 +116,7 @@ export class Intake {
     const states = splits.map(({ splitId }) => (Object.hasOwn(known, splitId) ? known[splitId]! : null))
     for (const [index, split] of splits.entries()) {
       const state = states[index]!
-      this.#splits.push({
+      this.#turns.splits.push({
         id: split.splitId,
         index,
         reader: await split.open(state?.position ?? null),
@@ -156,7 +124,7 @@ export class Intake {
         isEnded: state?.isEnded ?? false,
       })
     }
-    this.#turn = restored?.turn ?? 0
+    this.#turns.count = restored?.turn ?? 0
     this.deadLetterCount = restored?.deadLetterCount ?? 0
     for (const track of tracks) {
       const { uid } = track.spec
@@ -257,10 +225,10 @@ export class Intake {
 
   /** What the next split has: a chunk, null when it must be waited for, or `out` when all splits have ended. */
   #read(): Chunk | null | 'out' {
-    const split = this.#nextSplit()
+    const split = this.#turns.next()
     if (split === null) return 'out'
     const builder = this.#emptyBuilder()
-    const rowsMax = this.#rowsUntilWatermark(split)
+    const rowsMax = this.#turns.rowsMax(split)
     try {
       const whole = split.reader.readBatch?.(rowsMax, builder.dictionary)
       if (whole !== undefined) return { split, ...whole }
@@ -304,7 +272,7 @@ export class Intake {
     // What has arrived waits for the rings while a chunk is pending: then there is nothing to be woken for here.
     if (reading !== null) return (reading.chunk !== null || reading.error !== null) && this.#isChunkPending ? null : reading.done
     if (!this.isLive) return null
-    const waits = this.#splits.filter((split) => !split.isEnded && !this.#isHeld(split)).map((split) => split.reader.ready?.())
+    const waits = this.#splits.filter((split) => !split.isEnded && !this.#turns.isHeld(split)).map((split) => split.reader.ready?.())
     return waits.length === 0 || waits.includes(undefined) ? null : Promise.race(waits).then(() => undefined)
   }
 
@@ -346,7 +314,7 @@ export class Intake {
       },
     ])
     return {
-      turn: this.#turn,
+      turn: this.#turns.count,
       counts: { ...counts },
       deadLetterCount: this.deadLetterCount,
       splits: Object.fromEntries(splits),
@@ -384,26 +352,6 @@ export class Intake {
     return this.#options.tracks.some(({ nodes }) => nodes.some((node) => node.pump()))
   }
 
-  /** The split whose turn it is; null when all have ended. */
-  #nextSplit(): Split | null {
-    let held: Split | null = null
-    for (let tried = 0; tried < this.#splits.length; tried++) {
-      const split = this.#splits[this.#turn % this.#splits.length]!
-      if (!split.isEnded && !this.#isHeld(split)) return split
-      if (!split.isEnded) held ??= split
-      this.#turn++
-    }
-    // Two event times of one source may each hold what the other waits for: then somebody has to go on.
-    return held
-  }
-
-  /** Whether a split that is too far ahead has to wait. Asked when a turn begins: how many rows a read brings must not decide it. */
-  #isHeld(split: Split): boolean {
-    const { tracks } = this.#options
-    const isPlace = ({ spec }: TimeTrack) => split.recordCount % spec.watermark.everyRecords === 0
-    return (this.isLive || tracks.some(isPlace)) && tracks.some((track) => track.isHeld(split.index))
-  }
-
   /** The builder for the next chunk: the one before has been written by now. */
   #emptyBuilder(): BatchBuilder {
     const builder = this.#builder
@@ -412,13 +360,6 @@ export class Intake {
       builder.dictionary = new Dictionary(builder.dictionary.generation + 1)
     }
     return builder
-  }
-
-  #rowsUntilWatermark(split: Split): number {
-    const { tracks, batchRowsMax } = this.#options
-    let rows = tracks.length === 0 ? Math.min(batchRowsMax, TURN_RECORDS - (split.recordCount % TURN_RECORDS)) : batchRowsMax
-    for (const { spec } of tracks) rows = Math.min(rows, spec.watermark.everyRecords - (split.recordCount % spec.watermark.everyRecords))
-    return rows
   }
 
   /** Passes on what a read brought. @returns whether it brought anything. */
@@ -451,7 +392,7 @@ export class Intake {
     }
     // Every place is a mark on every ring, also where no watermark advances there: between two marks the outlets give each subtask its turn.
     if (isTurnOver) for (const track of tracks) track.mark()
-    if (isTurnOver) this.#turn++
+    if (isTurnOver) this.#turns.count++
     this.#isChunkPending = true
     return isSomething || result !== 'idle'
   }
@@ -494,12 +435,6 @@ export class Intake {
     this.#isEnded = true
     this.#isChunkPending = true
   }
-}
-
-/** What a checkpoint has of event time on a split. */
-function timeState(state: SplitState | null, uid: string): SplitTimeState | null {
-  const maxMs = state?.maxMs?.[uid]
-  return state?.times?.[uid] ?? (maxMs === undefined ? null : { maxMs })
 }
 
 /** What a source throws, as one of our errors: those of its own it may throw as they are. */

@@ -11,7 +11,8 @@ import { exactText } from '../oracle/panes/aggregates.ts'
 import { oracleOf } from '../oracle/panes/operator.ts'
 import { type Arrival, type OraclePlan, windowsOf } from '../oracle/windows.ts'
 import { Prng } from '../support/prng.ts'
-import { COMBINATORS, isNeighbours, isPlain, LEAF_KINDS, MODES, randomWindowCase, triggerKinds, WINDOW_KINDS } from './window-plans.ts'
+import { isNeighbours, isPlain, MODES, randomWindowCase, WINDOW_KINDS } from './window-plans.ts'
+import { COMBINATORS, LEAF_KINDS, triggerKinds } from './window-triggers.ts'
 
 const SEEDS = 5_000
 /** Least cases of each combination. */

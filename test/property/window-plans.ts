@@ -8,9 +8,11 @@
  */
 
 import { keyIdentity } from '../oracle/windows.ts'
-import type { Aggregate, Bounds, Evictor, PaneEvent, PanePlan, Row, Shape, Tree, Trigger } from '../oracle/panes/plan.ts'
-import { call, column } from '../support/plans.ts'
+import type { Aggregate, Bounds, Evictor, PaneEvent, PanePlan, Row, Shape } from '../oracle/panes/plan.ts'
+import { column } from '../support/plans.ts'
 import type { Prng } from '../support/prng.ts'
+import { randomEvents, randomRow } from './window-streams.ts'
+import { randomCondition, randomTrigger } from './window-triggers.ts'
 
 /** Shapes by the name under which coverage counts them. */
 export const WINDOW_KINDS = [
@@ -33,9 +35,6 @@ export const WINDOW_KINDS = [
 ] as const
 export type WindowKind = (typeof WINDOW_KINDS)[number]
 
-export const LEAF_KINDS = ['onWatermark', 'onCount', 'onProcessingTime', 'afterProcessingTime', 'onEventTime', 'onRecord', 'onEnd'] as const
-export const COMBINATORS = ['any', 'all', 'inOrder', 'repeatedly', 'orFinally', 'once'] as const
-export type TriggerKind = (typeof LEAF_KINDS)[number] | (typeof COMBINATORS)[number]
 export const MODES = ['accumulating', 'discarding', 'retracting'] as const
 type Mode = (typeof MODES)[number]
 
@@ -135,22 +134,6 @@ function canEvict(kind: WindowKind): boolean {
 
 function canClose(kind: WindowKind): boolean {
   return !isPlain(kind) && kind !== 'global'
-}
-
-/** Whether a trigger that has its turn keeps it for ever. */
-function keepsItsTurn(trigger: Trigger): boolean {
-  switch (trigger.kind) {
-    case 'repeatedly':
-    case 'onEventTime':
-    case 'onProcessingTime':
-      return true
-    case 'onWatermark':
-      return trigger.late !== undefined
-    case 'inOrder':
-      return keepsItsTurn(trigger.of.at(-1)!)
-    default:
-      return false
-  }
 }
 
 // ---- windows ----
@@ -286,108 +269,6 @@ export function customWindows(timeMs: number, row: Row): readonly Bounds[] {
   ]
 }
 
-// ---- triggers ----
-
-interface TriggerRules {
-  readonly unitMs: number
-  readonly hasClock: boolean
-  readonly isProcessing: boolean
-  readonly isGlobal: boolean
-  readonly canPurge: boolean
-  /** Whether the trigger may look at single records. */
-  readonly canAskRecords: boolean
-}
-
-function randomTrigger(prng: Prng, rules: TriggerRules): Trigger | undefined {
-  const roll = prng.next()
-  if (roll < 0.12) return undefined
-  if (roll < 0.32) return randomWatermark(prng, rules)
-  return roll < 0.55 ? randomLeaf(prng, rules) : randomTree(prng, rules, 2)
-}
-
-function randomWatermark(prng: Prng, rules: TriggerRules): Trigger {
-  const side = (without: readonly string[]) => (prng.next() < 0.7 ? randomLeaf(prng, rules, without) : randomTree(prng, rules, 1, without))
-  const canBeLate = !rules.isProcessing && !rules.isGlobal
-  return {
-    kind: 'onWatermark',
-    ...(prng.next() < 0.6 ? { early: side(['onWatermark']) } : {}),
-    ...(canBeLate && prng.next() < 0.5 ? { late: side(['onWatermark', 'onEventTime']) } : {}),
-    ...(rules.canPurge && prng.next() < 0.2 ? { purge: true } : {}),
-  }
-}
-
-function randomLeaf(prng: Prng, rules: TriggerRules, without: readonly string[] = []): Trigger {
-  const { unitMs, hasClock, isProcessing, isGlobal, canPurge, canAskRecords } = rules
-  const isThere = (kind: (typeof LEAF_KINDS)[number]) => {
-    if (without.includes(kind)) return false
-    if (kind === 'onProcessingTime' || kind === 'afterProcessingTime') return hasClock
-    if (kind === 'onEnd') return isGlobal
-    if (kind === 'onRecord') return canAskRecords
-    return kind !== 'onEventTime' || !isProcessing
-  }
-  const purge = canPurge && prng.next() < 0.2 ? { purge: true as const } : {}
-  const kind = prng.pick(LEAF_KINDS.filter(isThere))
-  switch (kind) {
-    case 'onCount':
-      return { kind, n: 1 + prng.int(4), ...purge }
-    case 'onProcessingTime':
-      return { kind, everyMs: 1 + prng.int(8), ...purge }
-    case 'afterProcessingTime':
-      return { kind, delayMs: 1 + prng.int(8), ...purge }
-    case 'onEventTime':
-      return { kind, everyMs: (1 + prng.int(6)) * unitMs, ...purge }
-    case 'onRecord':
-      return { kind, when: randomCondition(prng), ...purge }
-    case 'onWatermark':
-    case 'onEnd':
-      return { kind, ...purge }
-    default: {
-      const never: never = kind
-      throw new RangeError(`Unknown trigger ${String(never)}`)
-    }
-  }
-}
-
-function randomTree(prng: Prng, rules: TriggerRules, depth: number, without: readonly string[] = []): Trigger {
-  const child = (): Trigger =>
-    depth <= 1 || prng.next() < 0.6 ? randomLeaf(prng, rules, without) : randomTree(prng, rules, depth - 1, without)
-  const children = () => Array.from({ length: prng.pick([1, 2, 2, 3]) }, child)
-  const passing = (): Trigger => {
-    for (;;) {
-      const found = child()
-      if (!keepsItsTurn(found)) return found
-    }
-  }
-  const kind = prng.pick(COMBINATORS)
-  switch (kind) {
-    case 'any':
-    case 'all':
-      return { kind, of: children() }
-    case 'inOrder':
-      return { kind, of: [...Array.from({ length: prng.pick([0, 1, 1, 2]) }, passing), child()] }
-    case 'repeatedly':
-    case 'once':
-      return { kind, of: child() }
-    case 'orFinally':
-      return { kind, of: child(), until: child() }
-    default: {
-      const never: never = kind
-      throw new RangeError(`Unknown trigger ${String(never)}`)
-    }
-  }
-}
-
-/** All kinds in a trigger. */
-export function triggerKinds(trigger: Trigger = { kind: 'onWatermark' }): TriggerKind[] {
-  const of = 'of' in trigger ? (Array.isArray(trigger.of) ? trigger.of : [trigger.of]) : []
-  const sides = trigger.kind === 'onWatermark' ? [trigger.early, trigger.late] : trigger.kind === 'orFinally' ? [trigger.until] : []
-  return [trigger.kind, ...[...of, ...sides].flatMap((inner) => (inner === undefined ? [] : triggerKinds(inner as Trigger)))]
-}
-
-function randomCondition(prng: Prng): Tree {
-  return prng.pick<Tree>([column('go'), call('gt', column('v'), prng.int(8) - 2), call('isNull', column('w'))])
-}
-
 function randomEvictor(prng: Prng, unitMs: number, isProcessing: boolean): Evictor {
   const after = prng.next() < 0.5 ? { after: true as const } : {}
   const time: Evictor = { kind: 'time', durationMs: (1 + prng.int(8)) * unitMs, ...after }
@@ -456,91 +337,6 @@ function randomAggregates(prng: Prng, mode: Mode): Record<string, Aggregate> {
     return prng.next() < 0.15 ? { ...spec, where: randomCondition(prng) } : spec
   })
   return Object.fromEntries([{ fn: 'count' } as Aggregate, ...picked].map((spec, index) => [`a${index}`, spec]))
-}
-
-// ---- streams ----
-
-interface StreamRules {
-  readonly keys: readonly string[]
-  readonly unitMs: number
-  readonly hasClock: boolean
-  readonly isProcessing: boolean
-  readonly latenessMs: number
-  /** -0 is 0, but not to whoever compares bits. */
-  readonly hasZeros: boolean
-}
-
-function randomEvents(prng: Prng, { keys, unitMs, hasClock, isProcessing, latenessMs, hasZeros }: StreamRules): PaneEvent[] {
-  const is = (probability: number) => prng.next() < probability
-  const keyCount = prng.pick([1, 1, 2, 3, 8])
-  const recordCount = 1 + prng.int(prng.pick([4, 12, 40, 80]))
-  const disorder = prng.pick([0, 1, 4, 12, 30])
-  const watermarkShare = prng.pick([0.05, 0.3, 0.3, 0.7, 1])
-  const delay = prng.pick([0, 0, 1, Math.floor(disorder / 2), disorder])
-  const stepMax = prng.pick([1, 2, 2, 4, 9])
-  const jumpShare = prng.pick([0, 0, 0.02, 0.1])
-  const hasNulls = is(0.5)
-  const hasSpecials = is(0.15)
-  let now = prng.pick([0, 0, -20, -1_000_000, 40, 1_000_003])
-  let newest = Number.NEGATIVE_INFINITY
-  let clock = prng.pick([0, 0, 7, 1_000_000])
-  const events: PaneEvent[] = []
-  if (hasClock) events.push({ kind: 'processingTime', nowMs: clock * (isProcessing ? unitMs : 1) })
-  for (let id = 0; id < recordCount; id++) {
-    now += prng.int(stepMax + 1)
-    if (is(jumpShare)) now += prng.pick([20, 100, 5_000])
-    const time = is(0.05) ? now - disorder * 3 : now - (is(0.5) ? prng.int(disorder + 1) : 0)
-    newest = Math.max(newest, time)
-    const row = randomRow(prng, {
-      id,
-      timeMs: time * unitMs,
-      keyCount,
-      hasNulls,
-      specials: hasSpecials ? (hasZeros ? [...SPECIALS, -0] : SPECIALS) : [],
-    })
-    events.push({ kind: 'record', timeMs: time * unitMs, key: keys.map((name) => row[name] ?? null), row })
-    if (hasClock && is(0.35)) {
-      clock += is(0.1) ? 50 : 1 + prng.int(4)
-      events.push({ kind: 'processingTime', nowMs: clock * (isProcessing ? unitMs : 1) })
-    }
-    if (is(watermarkShare)) {
-      const lead = is(0.1) ? prng.int(12) : 0
-      const edge = is(0.2) ? latenessMs : 0
-      events.push({ kind: 'watermark', watermarkMs: (newest - delay + lead) * unitMs - 1 + edge })
-    }
-  }
-  if (is(0.85)) events.push({ kind: 'watermark', watermarkMs: Number.POSITIVE_INFINITY })
-  return events
-}
-
-interface RowRules {
-  readonly id: number
-  readonly timeMs: number
-  readonly keyCount: number
-  readonly hasNulls: boolean
-  readonly specials: readonly number[]
-}
-
-const SPECIALS = [Number.NaN, Number.POSITIVE_INFINITY]
-
-const TEXTS = ['', 'a', 'b', 'b', 'é', '😀', 'zz', 'a longer text than the others']
-
-function randomRow(prng: Prng, { id, timeMs, keyCount, hasNulls, specials }: RowRules): Row {
-  const is = (probability: number) => prng.next() < probability
-  const orNull = <T>(value: T): T | null => (hasNulls && is(0.15) ? null : value)
-  const number = () => (specials.length > 0 && is(0.1) ? prng.pick(specials) : prng.int(14) - 4)
-  return {
-    id,
-    t: timeMs,
-    k: orNull(`key ${prng.int(keyCount)}`),
-    j: prng.int(2),
-    v: orNull(number()),
-    w: orNull(prng.int(9)),
-    s: orNull(prng.pick(TEXTS)),
-    b: orNull(is(0.5)),
-    gap: orNull(prng.pick([0, 1, 2, 3, 3, 5, 9, 9, hasNulls ? -1 : 0])),
-    go: orNull(is(0.25)),
-  }
 }
 
 /** The keys of a stream, for those who look at results key by key. */

@@ -15,6 +15,7 @@ export interface MillraceErrorOptions {
 
 /** Base of all errors thrown by Millrace. */
 export class MillraceError extends Error {
+  override readonly name: string
   /** Stable name of the condition, such as `WINDOW_SIZE_INVALID`. */
   readonly code: string
   /** Whether the same call may succeed later without a change by the caller. */
@@ -24,7 +25,8 @@ export class MillraceError extends Error {
 
   constructor(code: string, message: string, options: MillraceErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.name = new.target.name
+    // Not the class's own name: bundlers change those.
+    this.name = 'MillraceError'
     this.code = code
     this.retryable = options.retryable ?? false
     this.details = options.details ?? {}
@@ -32,17 +34,29 @@ export class MillraceError extends Error {
 }
 
 /** The declaration or the page's headers must be corrected. */
-export class ConfigError extends MillraceError {}
+export class ConfigError extends MillraceError {
+  override readonly name = 'ConfigError'
+}
 /** The data must be corrected or diverted. */
-export class RecordError extends MillraceError {}
+export class RecordError extends MillraceError {
+  override readonly name = 'RecordError'
+}
 /** A checkpoint cannot be written or read: retry if `retryable`, else choose an older one. */
-export class CheckpointError extends MillraceError {}
+export class CheckpointError extends MillraceError {
+  override readonly name = 'CheckpointError'
+}
 /** The job is closed, fenced or owned by somebody else: stop, or start a new job. */
-export class JobStateError extends MillraceError {}
+export class JobStateError extends MillraceError {
+  override readonly name = 'JobStateError'
+}
 /** A source or sink of the outer world failed: look at `cause`. */
-export class ConnectorError extends MillraceError {}
+export class ConnectorError extends MillraceError {
+  override readonly name = 'ConnectorError'
+}
 /** A defect of Millrace: the job is dead; report it. */
-export class KernelError extends MillraceError {}
+export class KernelError extends MillraceError {
+  override readonly name = 'KernelError'
+}
 
 const classes = { ConfigError, RecordError, CheckpointError, JobStateError, ConnectorError, KernelError }
 

@@ -1,32 +1,54 @@
-// Finds a Chromium for the browser tests, or installs Debian's where that is possible, or fails with the remedy.
+// Finds the browsers that tests need, or installs Debian's where that is possible, or fails with the remedy.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-const candidates = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-]
+const browsers = {
+  chromium: {
+    title: 'Chromium or Chrome',
+    variable: 'MILLRACE_CHROMIUM',
+    packages: ['chromium'],
+    candidates: [
+      '/usr/bin/chromium',
+      '/usr/bin/chromium-browser',
+      '/usr/bin/google-chrome',
+      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    ],
+  },
+  firefox: {
+    title: 'Firefox',
+    variable: 'MILLRACE_FIREFOX',
+    packages: ['firefox-esr'],
+    candidates: ['/usr/bin/firefox-esr', '/usr/bin/firefox', '/Applications/Firefox.app/Contents/MacOS/firefox'],
+  },
+  // WebKitGTK is driven by its own WebDriver, on a display of its own.
+  webkit: {
+    title: "WebKitGTK's WebKitWebDriver with xvfb",
+    variable: 'MILLRACE_WEBKIT',
+    packages: ['webkit2gtk-driver', 'xvfb', 'xauth'],
+    candidates: ['/usr/bin/WebKitWebDriver'],
+  },
+}
 
-export function findChromium() {
-  const named = process.env.MILLRACE_CHROMIUM
+/** Path of a browser, installed if need be. @param name - chromium, firefox or webkit. @throws Error that names the remedy. */
+export function findBrowser(name) {
+  const { title, variable, packages, candidates } = browsers[name]
+  const named = process.env[variable]
   if (named !== undefined) {
     if (existsSync(named)) return named
-    throw new Error(`MILLRACE_CHROMIUM names ${named}, which does not exist`)
+    throw new Error(`${variable} names ${named}, which does not exist`)
   }
   const found = candidates.find((path) => existsSync(path))
   if (found !== undefined) return found
   if (process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0) {
-    console.log('No Chromium found: installing the chromium package of this system (apt-get) for the browser tests')
+    console.log(`No ${title} found: installing ${packages.join(', ')} of this system (apt-get) for the browser tests`)
     execFileSync('apt-get', ['update', '-qq'], { stdio: 'inherit' })
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], {
+    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     })
     if (existsSync(candidates[0])) return candidates[0]
   }
   throw new Error(
-    'The browser tests need Chromium or Chrome: install it (Debian: apt-get install chromium) or set MILLRACE_CHROMIUM to its path',
+    `The browser tests need ${title}: install it (Debian: apt-get install ${packages.join(' ')}) or set ${variable} to its path`,
   )
 }

@@ -29,12 +29,17 @@ export async function buildBundles() {
     absWorkingDir: root,
     entryPoints: {
       index: 'runtime/index.ts',
-      worker: 'runtime/host/worker-entry.ts',
-      'node-worker': 'runtime/host/node-worker-entry.ts',
+      worker: 'runtime/worker.ts',
+      'kernel-worker': 'runtime/host/kernel-worker-entry.ts',
+      'node-kernel-worker': 'runtime/host/node-kernel-worker-entry.ts',
       'platform-node': 'runtime/platform/node.ts',
       'platform-browser': 'runtime/platform/browser.ts',
       'platform-none': 'runtime/platform/none.ts',
       node: 'adapters/node.ts',
+      browser: 'adapters/browser.ts',
+      edge: 'adapters/edge.ts',
+      mqtt: 'adapters/mqtt.ts',
+      react: 'adapters/react.ts',
       'memory-store': 'adapters/memory-store.ts',
       testing: 'adapters/testing.ts',
       cli: 'adapters/cli/main.ts',
@@ -46,7 +51,7 @@ export async function buildBundles() {
     target: 'es2022',
     minify: process.env.MILLRACE_UNMINIFIED === undefined,
     metafile: true,
-    external: ['comlink', 'comlink/*', 'node:*', '#platform', '#kernel', '#kernel-panes'],
+    external: ['comlink', 'comlink/*', 'idb', 'mqtt', 'react', 'node:*', '#platform', '#kernel', '#kernel-panes'],
     logLevel: 'warning',
   })
   // Chunks are named by their content: those of earlier builds go.

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { findChromium } from './chromium.mjs'
+import { findBrowser } from './browsers.mjs'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const cache = `${root}.cache/`
@@ -15,7 +15,7 @@ function run(command, args, env = {}) {
 }
 
 mkdirSync(cache, { recursive: true })
-const chromium = findChromium()
+const [chromium, firefox] = ['chromium', 'firefox'].map(findBrowser)
 execFileSync(process.execPath, [`${root}.tools/build.mjs`, 'kernel', 'bundles'], { cwd: root, stdio: 'inherit' })
 
 const reports = { vitest: `${cache}vitest.json`, playwright: `${cache}playwright.json` }
@@ -29,6 +29,7 @@ run(
 )
 run(bin('playwright'), ['test', '--config', 'test/browser/playwright.config.ts', '--reporter=list,json'], {
   MILLRACE_CHROMIUM: chromium,
+  MILLRACE_FIREFOX: firefox,
   PLAYWRIGHT_JSON_OUTPUT_NAME: reports.playwright,
 })
 

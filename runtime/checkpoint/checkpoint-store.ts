@@ -12,6 +12,8 @@
  * - Bytes read are verified by the reader (checkpoint/manifest.ts), not here; a store may add checks of its own.
  */
 
+import type { Journal } from './journal.ts'
+
 /** SHA-256 in lower-case hex, 64 characters: the only form in which a chunk has a name. */
 export type ChunkHash = string
 
@@ -53,6 +55,8 @@ export interface CheckpointSession extends CheckpointReader {
    * @throws JobStateError `JOB_FENCED`; CheckpointError `STORE_FULL` (retryable) or `STORE_UNAVAILABLE`.
    */
   commit(checkpointId: number, manifest: Uint8Array, chunks: readonly ChunkHash[]): Promise<void>
+  /** Opens the journal of a name, for stores that have journals; each name once at a time. It is fenced with the session. */
+  openJournal?(name: string): Promise<Journal>
   /** Gives the claim back. */
   close(): Promise<void>
 }

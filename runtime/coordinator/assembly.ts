@@ -12,9 +12,9 @@ import type { Host, HostStart } from '../host/host.ts'
 import { SinkPort } from '../sink/sink-port.ts'
 import type { Sink, SinkState } from '../sink/sink.ts'
 import type { OperatorNode } from '../operator/operator-node.ts'
-import type { Source } from '../source/source.ts'
+import type { Source, SourceContext } from '../source/source.ts'
 import { needsRules } from '../source/watermark-strategy.ts'
-import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
+import type { CheckpointCoordinator, CheckpointCoordinatorOptions } from './checkpoint-coordinator.ts'
 import type * as Checkpointing from './checkpointing.ts'
 import { Exchange } from './exchange.ts'
 import { Intake } from './intake.ts'
@@ -139,6 +139,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
       batchRowsMax: options.batchRows,
       stringsMax: options.stringsMax,
       restored,
+      openJournal: journalsOf(uid, checkpoints),
     })
     await intake.open()
     opened.push(() => intake.close())
@@ -183,7 +184,10 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
   const sinks = [...ports.values()]
   const accumulating = outlets.flatMap(({ node, accumulators }) => (accumulators === null ? [] : [node.spec.uid]))
   const failed = (error: Error) => running?.fail(error)
-  const coordinator = checkpoints === null ? null : makeCoordinator(options, checkpoints, sinks, accumulating, failed)
+  const completed = (states: ReadonlyMap<string, IntakeState>) => {
+    for (const { intake } of intakes) intake.checkpointed(states.get(intake.uid)!)
+  }
+  const coordinator = checkpoints === null ? null : makeCoordinator(options, checkpoints, sinks, accumulating, { failed, completed })
   running = new RunningJob({
     name: graph.plan.name,
     clock,
@@ -206,12 +210,17 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
   return running
 }
 
+function journalsOf(sourceUid: string, checkpoints: AssemblyCheckpoints | null): SourceContext['openJournal'] {
+  const session = checkpoints?.recovery.session
+  return session?.openJournal === undefined ? null : (name) => session.openJournal!(`${sourceUid}/${name}`)
+}
+
 function makeCoordinator(
   { graph, keyGroupCount, parallelism, clock }: AssemblyOptions,
   { module, recovery, tolerableFailures }: AssemblyCheckpoints,
   sinks: readonly SinkPort[],
   accumulating: readonly string[],
-  failed: (error: Error) => void,
+  told: Pick<CheckpointCoordinatorOptions, 'completed' | 'failed'>,
 ): CheckpointCoordinator {
   return new module.CheckpointCoordinator({
     session: recovery.session,
@@ -226,7 +235,7 @@ function makeCoordinator(
     clock,
     recovered: recovery.recovered?.manifest ?? null,
     tolerableFailures,
-    failed,
+    ...told,
   })
 }
 

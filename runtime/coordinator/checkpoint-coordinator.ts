@@ -49,6 +49,8 @@ export interface CheckpointCoordinatorOptions {
   readonly recovered: Manifest | null
   /** Failed checkpoints in a row that the job survives. */
   readonly tolerableFailures: number
+  /** Told of every checkpoint once the sinks have committed it: what each source had said at its barrier. */
+  readonly completed: (sources: ReadonlyMap<string, IntakeState>) => void
   readonly failed: (error: Error) => void
 }
 
@@ -197,6 +199,7 @@ export class CheckpointCoordinator {
     this.#failedInARow = 0
     this.#previous = { epoch: manifest.epoch, checkpointId: manifest.checkpointId }
     for (const sink of sinks) await sink.commit(pending.checkpointId)
+    this.#options.completed(pending.sources)
     this.#count++
     this.#last = {
       checkpointId: pending.checkpointId,

@@ -13,7 +13,7 @@ import { Dictionary } from '../dictionary.ts'
 import { ConnectorError, MillraceError } from '../errors.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
-import type { ReadResult, Source } from '../source/source.ts'
+import type { ReadResult, Source, SourceContext } from '../source/source.ts'
 import type { Exchange } from './exchange.ts'
 import { type IntakeCounts, type IntakeState, type SplitState, timeState } from './intake-state.ts'
 import { type Split, SplitTurns, TURN_RECORDS } from './split-turns.ts'
@@ -37,6 +37,8 @@ export interface IntakeOptions {
   /** Most distinct strings of the dictionary: with more it is begun anew, so that key churn does not leak. */
   readonly stringsMax: number
   readonly restored: IntakeState | null
+  /** Of the checkpoint store, where it has journals. */
+  readonly openJournal: SourceContext['openJournal']
 }
 
 /** What a read brought: rows in the builder, or a batch of their own. */
@@ -102,8 +104,8 @@ export class Intake {
   }
 
   async #open(): Promise<void> {
-    const { source, name, schema, clock, restored, tracks } = this.#options
-    const splits = await source.splits({ name, schema, clock })
+    const { source, name, schema, clock, restored, tracks, openJournal } = this.#options
+    const splits = await source.splits({ name, schema, clock, openJournal })
     const known = restored?.splits ?? {}
     for (const id of Object.keys(known)) {
       if (!splits.some((split) => split.splitId === id)) {
@@ -294,6 +296,14 @@ export class Intake {
     for (const exchange of this.#options.exchanges) exchange.barrier(checkpointId)
     this.#isChunkPending = true
     return this.#state(counts)
+  }
+
+  /** A checkpoint with this state was completed. */
+  checkpointed(state: IntakeState): void {
+    for (const split of this.#splits) {
+      const { position } = state.splits[split.id] ?? {}
+      if (position !== undefined) split.reader.checkpointed?.(position)
+    }
   }
 
   /** Whether everything read was written to the exchanges. */

@@ -2,6 +2,6 @@
 
 import type { Endpoint } from 'comlink'
 import { systemClock } from '../clock.ts'
-import { serve } from './worker-service.ts'
+import { serve } from './kernel-service.ts'
 
 serve(globalThis as unknown as Endpoint, systemClock)

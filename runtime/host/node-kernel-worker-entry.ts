@@ -3,6 +3,6 @@
 import { parentPort } from 'node:worker_threads'
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
 import { systemClock } from '../clock.ts'
-import { serve } from './worker-service.ts'
+import { serve } from './kernel-service.ts'
 
 serve(nodeEndpoint(parentPort), systemClock)

@@ -1,7 +1,7 @@
 /**
  * A thread for each parallel index; each hosts that subtask of every window operator. Rings are shared, control is Comlink.
  *
- * Before: coordinator/job. After: host/worker-service in the worker.
+ * Before: coordinator/job. After: host/kernel-service in the worker.
  * A worker that is lost is never replaced in place: its memories are dropped with it and the job fails with `WORKER_LOST`.
  *
  * Invariant: a memory belongs to one worker; nobody else's state lies in it.

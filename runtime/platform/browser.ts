@@ -12,7 +12,7 @@ export const platform: Platform = {
     : 'SharedArrayBuffer is unavailable; serve the page and its workers with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp',
   coreCount: globalThis.navigator?.hardwareConcurrency ?? 1,
   spawn(): WorkerHandle {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'millrace' })
+    const worker = new Worker(new URL('./kernel-worker.js', import.meta.url), { type: 'module', name: 'millrace' })
     return {
       endpoint: worker,
       onLost(callback) {

@@ -7,8 +7,8 @@ import type { Platform, WorkerHandle } from './platform.ts'
 
 // As source the entry is TypeScript, which Node runs as it is; as a package it is the bundle beside this one.
 const entry = import.meta.url.endsWith('.ts')
-  ? new URL('../host/node-worker-entry.ts', import.meta.url)
-  : new URL('./node-worker.js', import.meta.url)
+  ? new URL('../host/node-kernel-worker-entry.ts', import.meta.url)
+  : new URL('./node-kernel-worker.js', import.meta.url)
 
 export const platform: Platform = {
   name: 'node',

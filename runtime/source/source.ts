@@ -6,6 +6,7 @@
  * Invariant: reopening a split of a replayable source at `position()` yields exactly the records that followed it.
  */
 
+import type { Journal } from '../checkpoint/journal.ts'
 import type { Clock } from '../clock.ts'
 import type { BatchBuilder } from '../batch-builder.ts'
 import type { Dictionary } from '../dictionary.ts'
@@ -22,6 +23,8 @@ export interface SourceContext {
   readonly name: string
   readonly schema: Schema
   readonly clock: Clock
+  /** Opens a journal of this source in the checkpoint store; null when the job has no checkpoints or its store has no journals. */
+  readonly openJournal: ((name: string) => Promise<Journal>) | null
 }
 
 export interface Source {
@@ -63,6 +66,11 @@ export interface SplitReader {
    * watermark advances. Other strategies do not listen.
    */
   watermark?(): number | null
+  /**
+   * A checkpoint with this position was completed: what lies before it will not be asked for again by a restart from that checkpoint. Older
+   * checkpoints are kept too (three at least), for the case that the newest is damaged.
+   */
+  checkpointed?(position: SplitPosition): void
   /** For live sources: resolves when a read may find something. */
   ready?(): Promise<void>
   close(): Promise<void>

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@playwright/test'
 import type { JobName, RunOptions, RunResult } from './jobs.ts'
-import type { PageResult } from './page.ts'
+import type { PageResult } from './jobs-page.ts'
 
 declare const runInPage: (name: JobName, options: Omit<RunOptions, 'store'>) => Promise<PageResult>
 
@@ -22,10 +22,10 @@ function expected(name: JobName, parallelism: number): RunResult['sinks'] {
 }
 
 const WAYS = [
-  { path: '/', host: 'workers', tier: 'shared' },
-  { path: '/', host: 'inline', tier: 'inline' },
+  { path: '/jobs', host: 'workers', tier: 'shared' },
+  { path: '/jobs', host: 'inline', tier: 'inline' },
   // Without the headers of cross-origin isolation a page shares no memory.
-  { path: '/not-isolated', host: 'auto', tier: 'inline' },
+  { path: '/not-isolated/jobs', host: 'auto', tier: 'inline' },
 ] as const
 
 for (const name of ['fleet', 'visits'] as const) {
@@ -35,7 +35,7 @@ for (const name of ['fleet', 'visits'] as const) {
         await page.goto(path)
         await page.waitForFunction('globalThis.runInPage')
         const result = await page.evaluate(([of, options]) => runInPage(of, options), [name, { host, parallelism }] as const)
-        expect(result.isIsolated).toBe(path === '/')
+        expect(result.isIsolated).toBe(path === '/jobs')
         expect(result.status.tier).toBe(tier)
         expect(result.sinks).toEqual(expected(name, parallelism))
         expect(result.status.checkpoints.count).toBeGreaterThan(0)

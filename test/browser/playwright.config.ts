@@ -1,6 +1,7 @@
 import { defineConfig } from '@playwright/test'
 
-const executablePath = process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium'
+/** A fixed port, because storage of a page belongs to its origin; another one where several copies of the project are tested at once. */
+const port = process.env['MILLRACE_TEST_PORT'] ?? '18110'
 
 export default defineConfig({
   testDir: '.',
@@ -8,21 +9,35 @@ export default defineConfig({
   outputDir: '../../test-results',
   workers: 1,
   timeout: 60_000,
-  webServer: { command: 'node server.mjs 18110', url: 'http://localhost:18110/', reuseExistingServer: false, cwd: import.meta.dirname },
-  use: {
-    baseURL: 'http://localhost:18110/',
-    browserName: 'chromium',
-    launchOptions: {
-      executablePath,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
+  webServer: { command: `node server.mjs ${port}`, url: `http://localhost:${port}/`, reuseExistingServer: false, cwd: import.meta.dirname },
+  use: { baseURL: `http://localhost:${port}/` },
+  projects: [
+    {
+      name: 'chromium',
+      use: {
+        browserName: 'chromium',
+        launchOptions: {
+          executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
+          args: [
+            '--no-sandbox',
+            '--disable-gpu',
+            '--disable-quic',
+            '--no-first-run',
+            '--disable-background-networking',
+            '--disable-component-update',
+            '--disable-sync',
+          ],
+        },
+      },
     },
-  },
+    {
+      // Debian's Firefox, through WebDriver BiDi.
+      name: 'firefox',
+      use: {
+        browserName: 'firefox',
+        channel: 'moz-firefox',
+        launchOptions: { executablePath: process.env['MILLRACE_FIREFOX'] ?? '/usr/bin/firefox-esr' },
+      },
+    },
+  ],
 })

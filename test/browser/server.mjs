@@ -1,6 +1,6 @@
-// Serves the proof page, cross-origin isolated at / and without that at /not-isolated, bundled on the fly: what a user's own server and
-// bundler would do.
-import { readFile } from 'node:fs/promises'
+// Serves the test pages, bundled on the fly as a user's own server and bundler would: /x for `x-page.ts`, cross-origin isolated, and
+// /not-isolated/x without the headers that allow shared memory. Other TypeScript files named `x-worker.ts` are entries of their own: /x-worker.js.
+import { readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,10 +10,14 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const dist = here('../../dist/')
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
 
-// The page imports the package by name; `browser` is the condition a bundler for pages uses. Chunks stay apart, and the worker
-// is an entry of its own, because esbuild leaves `new URL('./worker.js', import.meta.url)` as it is.
+const entries = readdirSync(here('.')).filter((name) => /-(page|worker)\.ts$/.test(name))
+// The pages import the package by name; `browser` is the condition a bundler for pages uses. Chunks stay apart, and the package's workers
+// are entries of their own, because esbuild leaves `new URL('./kernel-worker.js', import.meta.url)` as it is.
 const bundle = await esbuild.build({
-  entryPoints: { page: here('./page.ts'), worker: `${dist}worker.js` },
+  entryPoints: {
+    ...Object.fromEntries(entries.map((name) => [name.slice(0, -3), here(`./${name}`)])),
+    'kernel-worker': `${dist}kernel-worker.js`,
+  },
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -21,11 +25,18 @@ const bundle = await esbuild.build({
   write: false,
   logLevel: 'error',
   conditions: ['browser'],
+  // Contracts are written for vitest, which does not run in pages.
+  alias: { vitest: here('../support/portable-suite.ts') },
   // What tsconfig.json says of names inside the package is for its own tests: the bundler finds them as in a user's project.
   tsconfigRaw: '{}',
 })
 const files = new Map(bundle.outputFiles.map((file) => [file.path.replace('/out', ''), file.contents]))
-for (const path of ['/', '/not-isolated']) files.set(path, await readFile(here('./page.html')))
+for (const name of entries.filter((entry) => entry.endsWith('-page.ts'))) {
+  const page = name.slice(0, -'-page.ts'.length)
+  const html = `<!doctype html><meta charset="utf-8" /><title>${page}</title><script type="module" src="/${page}-page.js"></script>`
+  for (const path of [`/${page}`, `/not-isolated/${page}`]) files.set(path, Buffer.from(html))
+}
+files.set('/', Buffer.from('<!doctype html><title>test pages</title>'))
 const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
 
 createServer((request, response) => {
@@ -37,7 +48,7 @@ createServer((request, response) => {
   }
   response.writeHead(200, {
     'content-type': types[extname(path) || '.html'],
-    ...(path === '/not-isolated' ? {} : isolation),
+    ...(path.startsWith('/not-isolated/') ? {} : isolation),
   })
   response.end(contents)
 }).listen(Number(process.argv[2]), '127.0.0.1')

@@ -59,7 +59,7 @@ test('the runtime imports of the kernel only layout.ts, and never an adapter', (
 })
 
 test('the runtime names no platform outside platform/ and the worker entries', () => {
-  const isPlatform = (file: string) => file.startsWith('runtime/platform/') || file === 'runtime/host/node-worker-entry.ts'
+  const isPlatform = (file: string) => file.startsWith('runtime/platform/') || file === 'runtime/host/node-kernel-worker-entry.ts'
   expect(offending(['runtime'], (file, target) => isPlatform(file) || !target.startsWith('node:'))).toEqual([])
 })
 
@@ -93,7 +93,8 @@ test('adapters import the interfaces of the runtime and nothing of each other', 
       return !isOwn(target) || target.startsWith('adapters/cli/') || /^(runtime\/index|adapters\/node)\.ts$/.test(target)
     // `millrace/testing` binds the harness of the runtime to a store.
     if (file === 'adapters/testing.ts') return /^(runtime\/(testing\/|pipeline-job\.ts)|adapters\/memory-store\.ts)/.test(target)
-    if (file === 'adapters/node.ts') return target.startsWith('adapters/') || interfaces.test(target)
+    // Entry points bind adapters together.
+    if (/^adapters\/(node|browser|edge|mqtt|react)\.ts$/.test(file)) return target.startsWith('adapters/') || interfaces.test(target)
     return !isOwn(target) || interfaces.test(target) || target === 'kernel/layout.ts' || nounOf(target) === nounOf(file)
   }
   expect(offending(['adapters'], isAllowed)).toEqual([])

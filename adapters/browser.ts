@@ -1,0 +1,3 @@
+/** `millrace/browser`: checkpoints, sources and sinks of pages and their workers. Re-exports only. */
+
+export { memoryCheckpoints } from './memory-store.ts'

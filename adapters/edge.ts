@@ -1,0 +1,3 @@
+/** `millrace/edge`: jobs in Durable Objects and other edge workers. Re-exports only. */
+
+export { memoryCheckpoints } from './memory-store.ts'

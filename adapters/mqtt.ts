@@ -1,0 +1,3 @@
+/** `millrace/mqtt`: a source of MQTT messages; needs the package `mqtt`. Re-exports only. */
+
+export {}

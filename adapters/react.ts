@@ -1,0 +1,3 @@
+/** `millrace/react`: results of a job in React components; needs the package `react`. Re-exports only. */
+
+export {}

@@ -1,0 +1,3 @@
+/** `millrace/worker`: a whole job in a worker of its own, so that the page's thread does nothing but draw. Re-exports only. */
+
+export {}

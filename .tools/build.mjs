@@ -30,7 +30,6 @@ export async function buildBundles() {
     entryPoints: {
       index: 'runtime/index.ts',
       worker: 'runtime/worker.ts',
-      'kernel-worker': 'runtime/host/kernel-worker-entry.ts',
       'node-kernel-worker': 'runtime/host/node-kernel-worker-entry.ts',
       'platform-node': 'runtime/platform/node.ts',
       'platform-browser': 'runtime/platform/browser.ts',
@@ -54,8 +53,23 @@ export async function buildBundles() {
     external: ['comlink', 'comlink/*', 'idb', 'mqtt', 'react', 'node:*', '#platform', '#kernel', '#kernel-panes'],
     logLevel: 'warning',
   })
+  // One file with everything in it: bundlers and servers may take it as it is, and a worker of a page has no import map to find Comlink by.
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: { 'kernel-worker': 'runtime/host/kernel-worker-entry.ts' },
+    outdir: 'dist',
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: process.env.MILLRACE_UNMINIFIED === undefined,
+    logLevel: 'warning',
+  })
   // Chunks are named by their content: those of earlier builds go.
-  const built = new Set([...Object.keys(metafile.outputs), ...Object.keys(kernels).map((name) => `dist/${name}-inline.js`)])
+  const built = new Set([
+    'dist/kernel-worker.js',
+    ...Object.keys(metafile.outputs),
+    ...Object.keys(kernels).map((name) => `dist/${name}-inline.js`),
+  ])
   for (const name of readdirSync(`${root}dist`)) {
     if (/\.js(\.map)?$/.test(name) && !built.has(`dist/${name}`)) rmSync(`${root}dist/${name}`)
   }

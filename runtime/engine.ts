@@ -13,6 +13,8 @@ import { JobGraph } from './coordinator/job-graph.ts'
 import type { RowFunction } from './coordinator/stage.ts'
 import { durationMs } from './duration.ts'
 import { ConfigError } from './errors.ts'
+import type { RunningJob } from './coordinator/job.ts'
+import type { RestartPolicy } from './coordinator/supervisor.ts'
 import type { Host } from './host/host.ts'
 import type { Job } from './pipeline.ts'
 import { isExtended } from './plan-kernel.ts'
@@ -37,6 +39,31 @@ const warned = new Set<string>()
 export async function startJob(job: Job, options: StartOptions): Promise<Run> {
   const settings = checkedSettings(options)
   const clock = options.clock ?? systemClock
+  const warn = warner(options)
+  const launch = (resume: CheckpointOptions['resume']) => launchJob(job, options, settings, clock, warn, resume)
+  const first = await launch(options.checkpoints?.resume)
+  const policy = restartPolicy(options)
+  if (policy !== null) {
+    const { Supervisor } = await import('./coordinator/supervisor.ts')
+    return new Supervisor({ first, launch: () => launch('auto'), policy, clock, warn })
+  }
+  return {
+    finished: first.finished,
+    status: () => first.status(),
+    checkpoint: () => first.checkpoint(),
+    advanceWatermark: (source, watermarkMs) => first.advanceWatermark(source, watermarkMs),
+    stop: () => first.stop(),
+  }
+}
+
+async function launchJob(
+  job: Job,
+  options: StartOptions,
+  settings: Settings,
+  clock: Clock,
+  warn: (message: string) => void,
+  resume: CheckpointOptions['resume'],
+): Promise<RunningJob> {
   const graph = await makeGraph(job, settings)
   checkBindings(
     'source',
@@ -47,10 +74,13 @@ export async function startJob(job: Job, options: StartOptions): Promise<Run> {
   checkShapes(options)
   const opened: (() => Promise<unknown>)[] = []
   try {
-    const checkpoints = options.checkpoints === undefined ? null : await recoverFrom(options.checkpoints, graph, settings, options, opened)
-    const host = await makeHost(options, clock)
+    const checkpoints =
+      options.checkpoints === undefined
+        ? null
+        : await recoverFrom({ ...options.checkpoints, resume }, graph, settings, options, warn, opened)
+    const host = await makeHost(options, settings, clock, warn)
     opened.push(() => host.close())
-    const running = await assemble({
+    return await assemble({
       graph,
       sources: options.sources,
       sinks: options.sinks,
@@ -64,17 +94,28 @@ export async function startJob(job: Job, options: StartOptions): Promise<Run> {
       checkpoints,
       opened,
     })
-    return {
-      finished: running.finished,
-      status: () => running.status(),
-      checkpoint: () => running.checkpoint(),
-      advanceWatermark: (source, watermarkMs) => running.advanceWatermark(source, watermarkMs),
-      stop: () => running.stop(),
-    }
   } catch (error) {
     for (const close of opened.toReversed()) await close().catch(() => {})
     throw error
   }
+}
+
+/**
+ * By default jobs restart that lose nothing by it: those with checkpoints whose sources can all be rewound.
+ *
+ * @throws ConfigError `OPTION_INVALID`
+ */
+function restartPolicy({ restart, checkpoints, sources }: StartOptions): RestartPolicy | null {
+  if (restart === false || (restart === undefined && checkpoints === undefined)) return null
+  const { attempts = 3, within = '1m', delay = '100ms' } = restart ?? {}
+  if (!Number.isInteger(attempts) || attempts < 0) {
+    throw new ConfigError('OPTION_INVALID', `restart.attempts is ${String(attempts)}; it must be a whole number from 0`)
+  }
+  if (checkpoints === undefined)
+    throw new ConfigError('OPTION_INVALID', 'restart needs checkpoints to restart from; give checkpoints as well')
+  if (restart === undefined && !Object.values(sources).every(({ isReplayable }) => isReplayable)) return null
+  const withinMs = durationMs(within, { of: 'restart.within', positive: true })
+  return { attempts, withinMs, delayMs: durationMs(delay, { of: 'restart.delay' }) }
 }
 
 /**
@@ -115,12 +156,13 @@ async function recoverFrom(
   graph: JobGraph,
   settings: Settings,
   options: StartOptions,
+  warn: (message: string) => void,
   opened: (() => Promise<unknown>)[],
 ): Promise<AssemblyCheckpoints> {
   for (const { uid } of graph.sources) {
     const source = options.sources[uid]!
     if (!source.isReplayable)
-      warn(options, `Source ${uid} (${source.kind}) cannot be rewound: records between the last checkpoint and a crash are lost`)
+      warn(`Source ${uid} (${source.kind}) cannot be rewound: records between the last checkpoint and a crash are lost`)
   }
   const everyMs =
     checkpoints.every === undefined ? DEFAULTS.everyMs : durationMs(checkpoints.every, { of: 'checkpoints.every', positive: true })
@@ -130,23 +172,21 @@ async function recoverFrom(
     plan: graph.plan,
     keyGroupCount: settings.keyGroupCount,
     resume: checkpoints.resume ?? 'auto',
-    warn: (message) => warn(options, message),
+    warn,
   })
   opened.push(() => recovery.session.close())
   return { module, recovery, everyMs, tolerableFailures: checkpoints.tolerableFailures ?? DEFAULTS.tolerableFailures }
 }
 
-async function makeHost(options: StartOptions, clock: Clock): Promise<Host> {
+async function makeHost(options: StartOptions, settings: Settings, clock: Clock, warn: (message: string) => void): Promise<Host> {
   const wish = options.host ?? 'auto'
-  const isShared = wish === 'workers' || (wish === 'auto' && platform.canShare)
-  if (wish === 'workers' && !platform.canShare) {
-    throw new ConfigError('SHARED_MEMORY_UNAVAILABLE', `Cannot start workers: ${platform.whyNot}, or use host: 'inline'`)
-  }
-  if (wish === 'auto' && !platform.canShare && platform.name === 'browser') warn(options, `Running on one thread: ${platform.whyNot}`)
-  // Each host is loaded when it is used: a page that shares nothing does not download Comlink.
-  if (isShared) {
-    const { WorkerHost } = await import('./host/worker-host.ts')
-    return new WorkerHost({ load: (kind) => kernelModule(true, kind), clock, spawn: () => platform.spawn() })
+  if (wish !== 'inline' && (wish !== 'auto' || platform.hasWorkers)) {
+    // Each host is loaded when it is used: a page without workers does not download Comlink.
+    const { hostWithWorkers } = await import('./host/tiers.ts')
+    const { worker } = options
+    const { parallelism, workerTimeoutMs: timeoutMs } = settings
+    const host = await hostWithWorkers({ wish, platform, parallelism, clock, worker, timeoutMs, warn })
+    if (host !== null) return host
   }
   const { InlineHost } = await import('./host/inline-host.ts')
   return new InlineHost({
@@ -156,11 +196,15 @@ async function makeHost(options: StartOptions, clock: Clock): Promise<Host> {
   })
 }
 
-function warn(options: StartOptions, message: string): void {
-  if (options.onWarning !== undefined) return options.onWarning(message)
-  if (warned.has(message)) return
-  warned.add(message)
-  console.warn(`millrace: ${message}`)
+/** Says each thing once: a job by its own function, all jobs together on the console. */
+function warner({ onWarning }: StartOptions): (message: string) => void {
+  const said = onWarning === undefined ? warned : new Set<string>()
+  return (message) => {
+    if (said.has(message)) return
+    said.add(message)
+    if (onWarning === undefined) console.warn(`millrace: ${message}`)
+    else onWarning(message)
+  }
 }
 
 interface Settings {
@@ -170,10 +214,11 @@ interface Settings {
   readonly batchRows: number
   readonly ringSlots: number
   readonly stringsMax: number
+  readonly workerTimeoutMs: number
 }
 
 function checkedSettings(options: StartOptions): Settings {
-  const whole = (name: keyof Settings, fallback: number, least: number, most: number): number => {
+  const whole = (name: Exclude<keyof Settings, 'workerTimeoutMs'>, fallback: number, least: number, most: number): number => {
     const value = options[name] ?? fallback
     if (!Number.isInteger(value) || value < least || value > most) {
       throw new ConfigError('OPTION_INVALID', `${name} is ${String(value)}; it must be a whole number from ${least} to ${most}`)
@@ -183,7 +228,7 @@ function checkedSettings(options: StartOptions): Settings {
   const keyGroupCount = whole('keyGroupCount', DEFAULTS.keyGroupCount, 1, 32_768)
   const ringSlots = whole('ringSlots', DEFAULTS.ringSlots, 2, 65_536)
   if ((ringSlots & (ringSlots - 1)) !== 0) throw new ConfigError('OPTION_INVALID', `ringSlots is ${ringSlots}; it must be a power of two`)
-  oneOf('host', options.host, ['auto', 'workers', 'inline'])
+  oneOf('host', options.host, ['auto', 'workers', 'shared', 'transferred', 'inline'])
   if (options.checkpoints !== undefined) {
     const { resume, tolerableFailures = DEFAULTS.tolerableFailures } = options.checkpoints
     oneOf('checkpoints.resume', resume, ['auto', 'always', 'never'])
@@ -201,6 +246,7 @@ function checkedSettings(options: StartOptions): Settings {
     memoryBytesMax: whole('memoryBytesMax', DEFAULTS.memoryBytesMax, 1 << 20, 2 ** 32),
     batchRows: whole('batchRows', DEFAULTS.batchRows, 1, 65_536),
     stringsMax: whole('stringsMax', DEFAULTS.stringsMax, 1, 1 << 26),
+    workerTimeoutMs: durationMs(options.workerTimeout ?? '10s', { of: 'workerTimeout', positive: true }),
   }
 }
 

@@ -23,8 +23,10 @@ export type { BatchBuilder, ColumnBuffer, DeadLetter } from './batch-builder.ts'
 export type { CheckpointGeneration, CheckpointReader, CheckpointSession, CheckpointStore } from './checkpoint/checkpoint-store.ts'
 export { type Clock, systemClock } from './clock.ts'
 export type { CheckpointStatistics } from './coordinator/checkpoint-coordinator.ts'
-export type { EventTimeStatus, JobStatus, OperatorStatus, SourceStatus, WindowStatus } from './coordinator/job-status.ts'
+export type { EventTimeStatus, JobFailure, JobStatus, OperatorStatus, SourceStatus, WindowStatus } from './coordinator/job-status.ts'
 export type { Duration } from './duration.ts'
+export type { HostTier } from './host/host.ts'
+export type { WorkerLike } from './platform/platform.ts'
 export * from './evictor.ts'
 export { CheckpointError, ConfigError, ConnectorError, JobStateError, KernelError, MillraceError, RecordError } from './errors.ts'
 export { col, type Expr, type Expression, lit, when } from './expression/expression.ts'
@@ -78,7 +80,7 @@ export {
   repeatedly,
   type Trigger,
 } from './trigger.ts'
-export { type CheckpointOptions, type Run, type StartOptions, start } from './start.ts'
+export { type CheckpointOptions, type RestartOptions, type Run, type StartOptions, start } from './start.ts'
 export type { DeduplicateOptions, FindingKind, FindingRow, SortOptions, TrackSequenceOptions } from './stages.ts'
 export {
   boundedOutOfOrderness,

@@ -12,6 +12,7 @@ import type { JobStatus } from './coordinator/job-status.ts'
 import type { Duration } from './duration.ts'
 import type { StepOrder } from './host/inline-host.ts'
 import type { Job, SinkNames, SourceNames } from './pipeline.ts'
+import type { WorkerLike } from './platform/platform.ts'
 import type { Sink } from './sink/sink.ts'
 import type { Source } from './source/source.ts'
 
@@ -25,6 +26,15 @@ export interface CheckpointOptions {
   readonly tolerableFailures?: number
 }
 
+export interface RestartOptions {
+  /** Restarts within the time below, after which the job fails for good; default 3. */
+  readonly attempts?: number
+  /** Default `'1m'`. */
+  readonly within?: Duration
+  /** The first restart comes at once, the second after this delay, which then doubles; default `'100ms'`. */
+  readonly delay?: Duration
+}
+
 export interface StartOptions<J extends Job = Job> {
   /** A source for each source name of the pipeline. */
   readonly sources: { readonly [Name in SourceNames<J>]: Source }
@@ -33,8 +43,25 @@ export interface StartOptions<J extends Job = Job> {
   readonly checkpoints?: CheckpointOptions
   /** Subtasks of every window operator; default 1. At most the number of key groups. */
   readonly parallelism?: number
-  /** `auto` (default): worker threads where they can share memory, else inline. */
-  readonly host?: 'auto' | 'workers' | 'inline'
+  /**
+   * Where kernels run. `shared`: in workers with rings in shared memory, which pages have when they are cross-origin isolated. `transferred`:
+   * in workers that get their records in transferred buffers. `inline`: on this thread. `workers`: the better of the two with workers. `auto`
+   * (default): the best that can be had; {@link JobStatus.tier} says which, and a warning why it is not a better one.
+   */
+  readonly host?: 'auto' | 'workers' | 'shared' | 'transferred' | 'inline'
+  /**
+   * Makes a kernel worker, for bundlers that do not find the package's own and for pages whose Content-Security-Policy wants script URLs of a
+   * Trusted Types policy: `() => new Worker(new URL('millrace/kernel-worker', import.meta.url), { type: 'module' })`. Called for each worker.
+   */
+  readonly worker?: () => WorkerLike
+  /** How long a worker may give no sign of life before it counts as lost, `WORKER_HUNG`; its script has three times as long to load. Default `'10s'`. */
+  readonly workerTimeout?: Duration
+  /**
+   * Whether a job that fails in a way that may not repeat itself (`retryable` errors, such as `WORKER_LOST` and `WORKER_HUNG`) is started again
+   * from its newest checkpoint, with the same `Run`. Default: jobs with checkpoints whose sources can all be rewound are. Sources are opened
+   * again, so those that cannot be rewound lose records.
+   */
+  readonly restart?: RestartOptions | false
   /** Fixed buckets of keys; must stay the same for the life of a job's checkpoints. Default 128. */
   readonly keyGroupCount?: number
   /** Most memory of one subtask, rings included; default 1 GiB, at most 4 GiB. */
@@ -59,9 +86,9 @@ export interface StartOptions<J extends Job = Job> {
   readonly scheduler?: StepOrder
 }
 
-/** A job that was started. */
+/** A job that was started. It stays the same when the job restarts itself: what is asked meanwhile is answered afterwards. */
 export interface Run {
-  /** Resolves with the last status when the job has ended or was stopped; rejects with the error that failed it. */
+  /** Resolves with the last status when the job has ended or was stopped; rejects with the error that failed it for good. */
   readonly finished: Promise<JobStatus>
   /** All metrics as they are now. */
   status(): Promise<JobStatus>
@@ -82,7 +109,8 @@ export interface Run {
 /**
  * Starts a job.
  *
- * @throws ConfigError when a name is not bound or an option is out of range; CheckpointError or JobStateError when the store cannot be used.
+ * @throws ConfigError when a name is not bound, an option is out of range, or the host cannot be had (`SHARED_MEMORY_UNAVAILABLE`,
+ * `WORKERS_UNAVAILABLE`, `WASM_REFUSED`); CheckpointError or JobStateError when the store cannot be used.
  *
  * @example
  * ```ts

@@ -14,12 +14,13 @@ import type { Dictionary } from '../dictionary.ts'
 import { RecordError } from '../errors.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import { SlotWriter } from '../ring/slot-writer.ts'
+import type { RingMemory } from '../ring/spsc-ring.ts'
 import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
 import { KeyRouter, subtaskOfKeyGroup } from './key-router.ts'
 
 /** What the exchange needs of a subtask: its memory, and a way to wake it. */
 export interface ExchangeTarget {
-  readonly memory: WebAssembly.Memory
+  readonly memory: RingMemory
   ring(): void
 }
 

@@ -54,6 +54,14 @@ interface Reading {
   done: Promise<void>
 }
 
+/** A watermark from the program, and how many records had been read before it. */
+interface SuppliedWatermark {
+  readonly watermarkMs: number
+  readonly afterCount: number
+}
+
+/** More are not remembered: a later one makes up for those before it. */
+const UNCOVERED_MAX = 1_000
 /** Most bytes of its strings. */
 const DICTIONARY_BYTES_MAX = 1 << 28
 /** Chunks a step reads before it looks up. */
@@ -75,8 +83,12 @@ export class Intake {
   #reading: Reading | null = null
   #isEnded = false
   /** Watermarks from the program that are still to be passed on, and who waits for those that were. */
-  readonly #supplied: { readonly watermarkMs: number; readonly resolve: () => void }[] = []
+  readonly #supplied: (SuppliedWatermark & { readonly resolve: () => void })[] = []
   readonly #written: (() => void)[] = []
+  /** Those passed on that the newest checkpoint does not cover. */
+  #uncovered: SuppliedWatermark[] = []
+  /** Records that an attempt before had read when it failed: until they have come again, watermarks of the program wait. */
+  #caughtUpCount = 0
   /** Whether the last flush gave on what operators with state had held back. */
   #hasPumped = false
   deadLetterCount = 0
@@ -300,6 +312,8 @@ export class Intake {
 
   /** A checkpoint with this state was completed. */
   checkpointed(state: IntakeState): void {
+    const count = Object.values(state.splits).reduce((sum, split) => sum + split.recordCount, 0)
+    this.#uncovered = this.#uncovered.filter(({ afterCount }) => afterCount >= count)
     for (const split of this.#splits) {
       const { position } = state.splits[split.id] ?? {}
       if (position !== undefined) split.reader.checkpointed?.(position)
@@ -423,20 +437,34 @@ export class Intake {
    */
   supplyWatermark(watermarkMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#supplied.push({ watermarkMs, resolve })
+    this.#supplied.push({ watermarkMs, resolve, afterCount: this.#caughtUpCount })
     return promise
+  }
+
+  /** Takes over from an attempt that failed what a checkpoint does not cover: the program's watermarks, each behind as many records as then. */
+  follow(before: Intake): void {
+    if (this.#options.source.isReplayable) this.#caughtUpCount = Math.max(before.recordCount, before.#caughtUpCount)
+    for (const { watermarkMs, afterCount } of [...before.#uncovered, ...before.#supplied]) {
+      this.#supplied.push({ watermarkMs, afterCount: Math.min(afterCount, this.#caughtUpCount), resolve: () => {} })
+    }
   }
 
   /** Passes on watermarks from the program; those passed before are written now. @returns whether there were any. */
   #supply(): boolean {
     for (const resolve of this.#written.splice(0)) resolve()
-    const supplied = this.#supplied.splice(0)
-    for (const { watermarkMs, resolve } of supplied) {
+    if (this.#supplied.length === 0) return false
+    const afterCount = this.recordCount
+    let hasSupplied = false
+    while (this.#supplied.length > 0 && this.#supplied[0]!.afterCount <= afterCount) {
+      const { watermarkMs, resolve } = this.#supplied.shift()!
       for (const track of this.#options.tracks) track.supplyAll(watermarkMs)
       this.#written.push(resolve)
+      this.#uncovered.push({ watermarkMs, afterCount })
+      if (this.#uncovered.length > UNCOVERED_MAX) this.#uncovered.shift()
+      hasSupplied = true
     }
-    if (supplied.length > 0) this.#isChunkPending = true
-    return supplied.length > 0
+    if (hasSupplied) this.#isChunkPending = true
+    return hasSupplied
   }
 
   /** All splits have ended: the watermark passes everything. */

@@ -5,6 +5,7 @@
  */
 
 import type { DeadLetter } from '../batch-builder.ts'
+import type { HostTier } from '../host/host.ts'
 import type { StatefulOperator } from '../operator/operator.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import type { CheckpointStatistics } from './checkpoint-coordinator.ts'
@@ -76,8 +77,7 @@ export interface OperatorStatus {
 export interface JobStatus {
   readonly name: string
   readonly state: JobState
-  /** `shared`: workers with shared rings; `inline`: everything on one thread. */
-  readonly tier: 'shared' | 'inline'
+  readonly tier: HostTier
   readonly parallelism: number
   readonly epoch: number
   readonly durationMs: number
@@ -97,6 +97,17 @@ export interface JobStatus {
   readonly checkpoints: CheckpointStatistics
   /** Epoch and checkpoint this run went on from; null on a fresh start. */
   readonly recoveredFrom: { readonly epoch: number; readonly checkpointId: number } | null
+  /** How often the job has failed and was started again by itself. */
+  readonly restarts: number
+  /** What the last restart was for; null when there was none. */
+  readonly lastFailure: JobFailure | null
+}
+
+/** Why a job was started again. */
+export interface JobFailure {
+  readonly code: string
+  readonly message: string
+  readonly atMs: number
 }
 
 export function jobStatus(
@@ -142,6 +153,8 @@ export function jobStatus(
     deadLetterSamples: parts.deadLetters.samples,
     checkpoints: parts.checkpoints?.coordinator.statistics ?? { count: 0, failedCount: 0, last: null },
     recoveredFrom: parts.recovered === null ? null : { epoch: parts.recovered.epoch, checkpointId: parts.recovered.checkpointId },
+    restarts: 0,
+    lastFailure: null,
   }
 }
 

@@ -59,7 +59,8 @@ export interface JobParts {
   readonly release: () => Promise<void>
 }
 
-export type JobState = 'running' | 'stopping' | 'ended' | 'stopped' | 'failed'
+/** `restarting`: it has failed, and is being started again from its newest checkpoint. */
+export type JobState = 'running' | 'stopping' | 'restarting' | 'ended' | 'stopped' | 'failed'
 
 const IDLE_MS = 10
 /** How long a barrier waits for a source to reach its next mark, behind which it changes the order of no results; then it goes without. */

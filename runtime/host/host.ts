@@ -1,17 +1,24 @@
 /**
- * Where subtasks run. `WorkerHost` gives each parallel index a thread; `InlineHost` steps them all on this one.
+ * Where subtasks run. `SharedHost` and `TransferHost` give each parallel index a thread; `InlineHost` steps them all on this one.
  *
  * Before: coordinator/job starts a host. After: subtask/ does the work. The coordinator reaches subtasks only through this interface.
  *
  * Invariant: results are the same on every host.
  */
 
+import type { RingMemory } from '../ring/spsc-ring.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import type { KernelKind, SubtaskLayout } from '../subtask/subtask-layout.ts'
 
-/** One operator's subtask as the coordinator sees it: its memory, and a way to wake it. */
+/**
+ * How kernels run. `shared`: in workers, with rings in shared memory. `transferred`: in workers that share nothing, batches travel as transferred
+ * buffers. `inline`: on the coordinator's thread.
+ */
+export type HostTier = 'shared' | 'transferred' | 'inline'
+
+/** One operator's subtask as the coordinator sees it: the memory its rings lie in, and a way to wake it. */
 export interface HostedSubtask {
-  readonly memory: WebAssembly.Memory
+  readonly memory: RingMemory
   ring(): void
 }
 
@@ -33,11 +40,10 @@ export interface HostStart {
 export type LoadKernel = (kind: KernelKind) => Promise<WebAssembly.Module>
 
 export interface Host {
-  /** `workers` with shared rings, or `inline`. */
-  readonly tier: 'shared' | 'inline'
+  readonly tier: HostTier
   /** Starts all subtasks. Resolves when they are configured and restored; by operator, then subtask. */
   start(options: HostStart): Promise<readonly (readonly HostedSubtask[])[]>
-  /** Lets subtasks work, where the host does that on this thread. @returns whether any made progress. */
+  /** Lets subtasks work, or sends them what they have not got, where the host does that on this thread. @returns whether any made progress. */
   step(): boolean
   /** Value to pass to {@link idle}; read before looking for work. */
   readonly signal: number

@@ -2,7 +2,8 @@
  * Every message between the coordinator's thread and a worker.
  *
  * Rule of the exchange: the coordinator calls {@link WorkerService} through Comlink; the worker calls back {@link WorkerEvents} through Comlink.
- * Records, watermarks and barriers never travel here: they are slots of the rings in the memories that `start` hands over.
+ * Records, watermarks and barriers never travel that way: they are slots of rings in shared memory, or frames of slots (ring/slot-link) on a
+ * port of their own.
  */
 
 import type { ErrorData } from '../errors.ts'
@@ -10,23 +11,39 @@ import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
 import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
 
 /** A worker refuses a coordinator of another version. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 export interface WorkerStart {
-  readonly protocol: number
-  /** The coordinator's doorbell, rung when there is output or room. */
-  readonly doorbell: SharedArrayBuffer
+  readonly epoch: number
   /** One for each operator: this worker's subtask of it. */
   readonly subtasks: readonly {
     readonly module: WebAssembly.Module
     readonly layout: SubtaskLayout
-    readonly memory: WebAssembly.Memory
     readonly sections: readonly Uint8Array[]
   }[]
+  readonly rings: SharedRings | TransferredRings
 }
 
-/** What a worker offers. `start` resolves when its subtasks are configured and restored; they run from then on. */
+/** Rings lie in memories that both threads have. */
+export interface SharedRings {
+  readonly kind: 'shared'
+  /** Of each operator. */
+  readonly memories: readonly WebAssembly.Memory[]
+  /** The coordinator's doorbell, rung when there is output or room. */
+  readonly doorbell: SharedArrayBuffer
+}
+
+/** Each thread has rings of its own; frames of slots go through the port. */
+export interface TransferredRings {
+  readonly kind: 'transferred'
+  readonly port: MessagePort
+}
+
+/** What a worker offers. */
 export interface WorkerService {
+  /** The first call: that it is answered shows that the script was loaded. @returns the version of the protocol that the worker speaks. */
+  hello(): number
+  /** Resolves when the subtasks are configured and restored; they run from then on. */
   start(options: WorkerStart, events: WorkerEvents): Promise<StartResult>
   counters(): readonly SubtaskCounters[]
 }

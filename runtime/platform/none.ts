@@ -3,12 +3,16 @@
 import { ConfigError } from '../errors.ts'
 import type { Platform } from './platform.ts'
 
+function refuse(): never {
+  throw new ConfigError('WORKERS_UNAVAILABLE', "Cannot start a worker: this runtime has none; use host: 'inline'")
+}
+
 export const platform: Platform = {
   name: 'none',
+  hasWorkers: false,
   canShare: false,
   whyNot: 'there are no workers here',
   coreCount: 1,
-  spawn() {
-    throw new ConfigError('WORKERS_UNAVAILABLE', "Cannot start a worker: this runtime has none; use host: 'inline'")
-  },
+  spawn: refuse,
+  adopt: refuse,
 }

@@ -11,13 +11,23 @@ export interface WorkerHandle {
   terminate(): Promise<void>
 }
 
+/** A worker that a program made itself: a `Worker` of a page, or of `node:worker_threads`. */
+export interface WorkerLike {
+  postMessage(message: unknown, transfer: never[]): void
+  terminate(): unknown
+}
+
 export interface Platform {
   readonly name: string
-  /** Whether threads with shared memory can be had here and now. */
+  /** Whether there are threads here. */
+  readonly hasWorkers: boolean
+  /** Whether they can share memory, here and now. */
   readonly canShare: boolean
-  /** Why not, and the remedy; empty when they can. */
+  /** Why they cannot, and the remedy; empty when they can. */
   readonly whyNot: string
   /** Threads worth having. */
   readonly coreCount: number
   spawn(): WorkerHandle
+  /** Takes a worker that serves kernels and that somebody else made. @throws ConfigError `WORKER_INVALID` when it is none. */
+  adopt(worker: unknown): WorkerHandle
 }

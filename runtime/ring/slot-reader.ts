@@ -12,7 +12,7 @@ import { KernelError } from '../errors.ts'
 import { type Column, type ColumnValues, type DictionaryView, type PaneColumns, RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
 import { type AggregateLayout, firstKeyColumn, type SubtaskLayout } from '../subtask/subtask-layout.ts'
-import { RingConsumer } from './spsc-ring.ts'
+import { RingConsumer, type RingMemory } from './spsc-ring.ts'
 import { valuesView } from './slot-writer.ts'
 
 /** What came out of a subtask, in order. */
@@ -69,13 +69,13 @@ export interface SlotReaderOptions {
 
 export class SlotReader {
   readonly #options: SlotReaderOptions
-  readonly #memory: WebAssembly.Memory
+  readonly #memory: RingMemory
   readonly #ring: RingConsumer
   #view: DataView
   readonly #dictionary = new KernelDictionary()
   readonly #cells: CellReader | null
 
-  constructor(memory: WebAssembly.Memory, options: SlotReaderOptions) {
+  constructor(memory: RingMemory, options: SlotReaderOptions) {
     this.#options = options
     this.#cells = options.newCells?.() ?? null
     this.#memory = memory

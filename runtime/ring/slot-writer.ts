@@ -11,7 +11,7 @@ import type { Dictionary } from '../dictionary.ts'
 import { RecordError } from '../errors.ts'
 import type { Column, RecordBatch } from '../record-batch.ts'
 import type { ShippedColumn, SubtaskLayout } from '../subtask/subtask-layout.ts'
-import { RingProducer } from './spsc-ring.ts'
+import { type RingMemory, RingProducer } from './spsc-ring.ts'
 
 /** Typed views of a slot's columns, made once for each slot of the ring. */
 interface SlotViews {
@@ -24,7 +24,7 @@ interface SlotViews {
 export class SlotWriter {
   readonly #layout: SubtaskLayout
   readonly #ring: RingProducer
-  readonly #memory: WebAssembly.Memory
+  readonly #memory: RingMemory
   #view: DataView
   #bytes: Uint8Array
   readonly #epoch: number
@@ -32,7 +32,7 @@ export class SlotWriter {
   /** Of the codes in the last slot that had any. */
   #generation = 0
 
-  constructor(layout: SubtaskLayout, memory: WebAssembly.Memory, epoch: number) {
+  constructor(layout: SubtaskLayout, memory: RingMemory, epoch: number) {
     this.#layout = layout
     this.#memory = memory
     this.#ring = new RingProducer(memory, layout.input)

@@ -15,6 +15,11 @@ import {
   RING_TAIL_OFFSET,
 } from '../../kernel/layout.ts'
 
+/** What rings lie in: a kernel's memory, or a buffer that stands for one elsewhere. */
+export interface RingMemory {
+  readonly buffer: ArrayBufferLike
+}
+
 /** Where a ring lies in a memory. `slotCount` is a power of two, `slotBytes` a multiple of 64. */
 export interface RingGeometry {
   readonly offset: number
@@ -34,10 +39,10 @@ abstract class RingEnd {
   readonly geometry: RingGeometry
   protected readonly tail: number
   protected readonly head: number
-  readonly #memory: WebAssembly.Memory
+  readonly #memory: RingMemory
   #words: Int32Array
 
-  constructor(memory: WebAssembly.Memory, geometry: RingGeometry) {
+  constructor(memory: RingMemory, geometry: RingGeometry) {
     this.geometry = geometry
     this.#memory = memory
     this.#words = new Int32Array(memory.buffer)
@@ -81,6 +86,11 @@ export class RingProducer extends RingEnd {
     this.#position = (this.#position + 1) | 0
     Atomics.store(this.words, this.tail, this.#position)
   }
+
+  /** Slots that the consumer has given back, ever (modulo 2^32). */
+  get farPosition(): number {
+    return Atomics.load(this.words, this.head)
+  }
 }
 
 export class RingConsumer extends RingEnd {
@@ -100,5 +110,39 @@ export class RingConsumer extends RingEnd {
   release(): void {
     this.#position = (this.#position + 1) | 0
     Atomics.store(this.words, this.head, this.#position)
+  }
+
+  /** Slots that the producer has published, ever (modulo 2^32). */
+  get farPosition(): number {
+    return Atomics.load(this.words, this.tail)
+  }
+}
+
+/**
+ * Stands in for a consumer on the other side of a message channel: slots are passed on as they come, and stay taken until the real consumer
+ * says that it has released them. So the producer is held back exactly as by a shared ring.
+ */
+export class RingRelay extends RingEnd {
+  #passed = 0
+  #released = 0
+
+  /** Slots published and not yet passed on. */
+  get unpassedCount(): number {
+    return (Atomics.load(this.words, this.tail) - this.#passed) | 0
+  }
+
+  /** Offset in memory of the `index`-th slot that was not passed on; `index` is below {@link unpassedCount}. */
+  unpassed(index: number): number {
+    return this.slotOffset(this.#passed + index)
+  }
+
+  pass(count: number): void {
+    this.#passed = (this.#passed + count) | 0
+  }
+
+  /** The real consumer has released so many more. */
+  release(count: number): void {
+    this.#released = (this.#released + count) | 0
+    Atomics.store(this.words, this.head, this.#released)
   }
 }

@@ -8,7 +8,7 @@
 
 import * as L from '../../kernel/layout.ts'
 import { CheckpointError, ConfigError, KernelError, type MillraceError, RecordError } from '../errors.ts'
-import { formatRing } from '../ring/spsc-ring.ts'
+import { formatRing, type RingMemory } from '../ring/spsc-ring.ts'
 import { type SubtaskLayout, writeConfig } from './subtask-layout.ts'
 
 interface KernelExports {
@@ -57,7 +57,7 @@ export function createMemory(layout: SubtaskLayout, isShared: boolean): WebAssem
 }
 
 /** Writes rings and configuration; before any thread uses the memory. */
-export function formatMemory(memory: WebAssembly.Memory, layout: SubtaskLayout, epoch: number): void {
+export function formatMemory(memory: RingMemory, layout: SubtaskLayout, epoch: number): void {
   new Int32Array(memory.buffer, L.DOORBELL_OFFSET, 2).fill(0)
   formatRing(memory.buffer, layout.input)
   formatRing(memory.buffer, layout.output)

@@ -60,7 +60,7 @@ afterEach(() => {
   platform.spawn = original
 })
 
-for (const host of ['inline', 'workers'] as const) {
+for (const host of ['inline', 'shared', 'transferred'] as const) {
   test(`${host}: a stopped job closes no window, and a later start gives what one run would have given`, async () => {
     const store = memoryCheckpoints()
     const out = collectSink()

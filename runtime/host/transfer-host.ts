@@ -1,0 +1,108 @@
+/**
+ * Subtasks in workers that share no memory with this thread, as in pages that are not cross-origin isolated: slots travel in transferred buffers.
+ *
+ * Before: coordinator/job writes and reads rings of a mirror, a buffer here with the same rings as the kernel's memory there. After:
+ * host/frame-loop in the worker.
+ *
+ * Invariant: a slot of the mirror is released when the worker's kernel has released it, so back-pressure is that of shared rings.
+ */
+
+import type { Clock } from '../clock.ts'
+import { type FrameMessage, SlotLink } from '../ring/slot-link.ts'
+import { formatMemory, type SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { Host, HostedSubtask, HostStart, LoadKernel } from './host.ts'
+import type { KernelWorkers } from './kernel-workers.ts'
+
+export class TransferHost implements Host {
+  readonly tier = 'transferred'
+  readonly #workers: KernelWorkers
+  readonly #load: LoadKernel
+  readonly #clock: Clock
+  readonly #ports: MessagePort[] = []
+  readonly #links: SlotLink[] = []
+  readonly #received: number[] = []
+  #wake: AbortController | null = null
+
+  constructor(workers: KernelWorkers, load: LoadKernel, clock: Clock) {
+    this.#workers = workers
+    this.#load = load
+    this.#clock = clock
+  }
+
+  /** Frames received. */
+  get signal(): number {
+    return this.#received.reduce((sum, count) => sum + count, 0)
+  }
+
+  async start({ layouts, parallelism, epoch, restore, events }: HostStart): Promise<readonly (readonly HostedSubtask[])[]> {
+    const modules = await Promise.all(layouts.map(({ kernel }) => this.#load(kernel)))
+    const mirrors = layouts.map((layout) =>
+      Array.from({ length: parallelism }, () => {
+        const mirror = { buffer: new ArrayBuffer(layout.stateOffset) }
+        formatMemory(mirror, layout, epoch)
+        return mirror
+      }),
+    )
+    const startOf = (index: number) => {
+      const port = this.#connect(
+        index,
+        layouts.map((layout, operator) => ({ memory: mirrors[operator]![index]!, layout, from: layout.input, into: layout.output })),
+      )
+      return {
+        start: {
+          epoch,
+          subtasks: layouts.map((layout, operator) => ({
+            module: modules[operator]!,
+            layout,
+            sections: restore[operator]?.[index] ?? [],
+          })),
+          rings: { kind: 'transferred' as const, port },
+        },
+        transfer: [port],
+      }
+    }
+    await this.#workers.start(events, (index) => this.#received[index] ?? 0, startOf)
+    return mirrors.map((operator) => operator.map((memory) => ({ memory, ring: () => {} })))
+  }
+
+  /** @returns the worker's end of a new channel. */
+  #connect(index: number, rings: ConstructorParameters<typeof SlotLink>[0]): MessagePort {
+    const { port1, port2 } = new MessageChannel()
+    const link = new SlotLink(rings, (message, transfer) => port1.postMessage(message, transfer))
+    this.#links[index] = link
+    this.#ports[index] = port1
+    this.#received[index] = 0
+    port1.addEventListener('message', ({ data }: MessageEvent<FrameMessage>) => {
+      this.#received[index]!++
+      try {
+        link.receive(data)
+      } catch (error) {
+        this.#workers.lose(index, error as Error)
+      }
+      this.#wake?.abort()
+    })
+    port1.start()
+    return port2
+  }
+
+  /** Sends the workers what they have not got. What they send comes between two rounds of the job. */
+  step(): boolean {
+    for (const link of this.#links) link.send()
+    return false
+  }
+
+  async idle(signal: number, timeoutMs: number): Promise<void> {
+    if (signal !== this.signal) return
+    this.#wake = new AbortController()
+    await this.#clock.sleep(timeoutMs, this.#wake.signal)
+  }
+
+  counters(): Promise<readonly (readonly SubtaskCounters[])[]> {
+    return this.#workers.counters()
+  }
+
+  close(): Promise<void> {
+    for (const port of this.#ports) port.close()
+    return this.#workers.close()
+  }
+}

@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts'
 import { type FrameMessage, type LinkedRings, SlotLink } from '../ring/slot-link.ts'
 import type { Subtask } from '../subtask/subtask.ts'
 
-/** Busy work before results are sent and messages get a turn. */
+/** Busy work before everything is sent and messages get a turn. */
 const TURN_MS = 1
 
 /** Runs until all subtasks have ended. */
@@ -43,8 +43,9 @@ export async function runOnFrames(
         if (state === 'ended') isEnded[index] = true
         if (state === 'progress' || state === 'ended') moved = true
       }
+      link.send()
     } while (moved && clock.monotonic() < untilMs)
-    link.send()
+    link.flush()
     if (moved) {
       await clock.yield()
     } else {

@@ -85,7 +85,7 @@ export class TransferHost implements Host {
     return port2
   }
 
-  /** Sends the workers what they have not got. What they send comes between two rounds of the job. */
+  /** Sends the workers what is worth a message. What they send comes between two rounds of the job. */
   step(): boolean {
     for (const link of this.#links) link.send()
     return false
@@ -93,6 +93,8 @@ export class TransferHost implements Host {
 
   async idle(signal: number, timeoutMs: number): Promise<void> {
     if (signal !== this.signal) return
+    // A worker may be waiting for room in its output.
+    for (const link of this.#links) if (link.hasUntoldReleases) link.flush()
     this.#wake = new AbortController()
     await this.#clock.sleep(timeoutMs, this.#wake.signal)
   }

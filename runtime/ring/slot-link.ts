@@ -32,9 +32,9 @@ export interface LinkedRings {
 
 const HEADER_BYTES = 8
 /** A frame that is recycled; smaller ones cost less than their way back. */
-const FRAME_BYTES = 256 * 1024
+const FRAME_BYTES = 512 * 1024
 const SMALL_FRAME_BYTES = 8 * 1024
-const SPARES_MAX = 16
+const SPARES_MAX = 8
 
 class Lane {
   readonly layout: SubtaskLayout
@@ -74,6 +74,14 @@ class Lane {
     return (this.producer.farPosition - this.#releasesTold) | 0
   }
 
+  /** A quarter of a ring, either way, or slots for an end that has little left to do. */
+  get isWorthAFrame(): boolean {
+    const { unpassedCount, unreleasedCount } = this.relay
+    const { slotCount } = this.relay.geometry
+    const isMuch = Math.max(unpassedCount, this.untoldReleases) * 4 >= slotCount
+    return isMuch || (unpassedCount > 0 && unreleasedCount * 2 < slotCount)
+  }
+
   told(count: number): void {
     this.#releasesTold = (this.#releasesTold + count) | 0
   }
@@ -98,11 +106,18 @@ export class SlotLink {
     this.#frameBytes = Math.max(FRAME_BYTES, rings.length * HEADER_BYTES + largest)
   }
 
-  /** Sends what the other end has not seen. @returns whether there was anything. */
-  send(): boolean {
-    let hasSent = false
-    while (this.#sendFrame()) hasSent = true
-    return hasSent
+  /** Sends what is worth a message, which costs some 20 µs: as long as the other end has enough to do, small amounts wait for each other. */
+  send(): void {
+    if (this.#lanes.some((lane) => lane.isWorthAFrame)) this.flush()
+  }
+
+  /** Sends everything that the other end has not seen. */
+  flush(): void {
+    while (this.#sendFrame()) {}
+  }
+
+  get hasUntoldReleases(): boolean {
+    return this.#lanes.some((lane) => lane.untoldReleases > 0)
   }
 
   /** Takes in a frame of the other end. @throws KernelError `FRAME_UNEXPECTED` */

@@ -131,6 +131,11 @@ export class RingRelay extends RingEnd {
     return (Atomics.load(this.words, this.tail) - this.#passed) | 0
   }
 
+  /** Slots passed on that the real consumer has not released. */
+  get unreleasedCount(): number {
+    return (this.#passed - this.#released) | 0
+  }
+
   /** Offset in memory of the `index`-th slot that was not passed on; `index` is below {@link unpassedCount}. */
   unpassed(index: number): number {
     return this.slotOffset(this.#passed + index)

@@ -49,10 +49,19 @@ function bounded(kind: string, rowCount: number, append: (builder: BatchBuilder,
  * After a crash it goes on with what comes next: records between the last checkpoint and the crash are lost unless the producer repeats them.
  */
 export function iterableSource(rows: AsyncIterable<object> | Iterable<object>): Source {
+  let isSpent = false
   const split: SourceSplit = {
     splitId: 'iterable',
     open() {
+      // A generator that was closed would seem to have ended.
+      if (isSpent) {
+        throw new ConnectorError(
+          'SOURCE_REWIND',
+          'The rows of an iterable that can be read once were read before; start the job with a new one',
+        )
+      }
       const iterator = Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]()
+      isSpent = (iterator as unknown) === rows || (typeof ReadableStream === 'function' && rows instanceof ReadableStream)
       const queue: object[] = []
       let count = 0
       let isEnded = false

@@ -1,12 +1,10 @@
 /** Laws of a job as a whole: stopping and going on, checkpoints on demand, lost workers, failing sources and sinks, idle splits. */
 
-import { platform } from '#platform'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { count, sum } from '../../runtime/aggregate.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { pipeline } from '../../runtime/pipeline.ts'
-import type { WorkerHandle } from '../../runtime/platform/platform.ts'
 import { f64, schema, timestamp, utf8 } from '../../runtime/schema.ts'
 import { callbackSink, collectSink } from '../../runtime/sink/callback-sink.ts'
 import type { Sink, SinkWriter } from '../../runtime/sink/sink.ts'
@@ -15,6 +13,7 @@ import { generatedSource, rowsSource } from '../../runtime/source/rows-source.ts
 import { start } from '../../runtime/start.ts'
 import { boundedOutOfOrderness } from '../../runtime/watermark.ts'
 import { tumbling } from '../../runtime/window.ts'
+import { KernelThreads } from '../support/kernel-workers.ts'
 import { drive, turn, VirtualClock } from '../support/virtual-clock.ts'
 
 const job = pipeline('job-test')
@@ -54,11 +53,6 @@ async function wantedRows(parallelism = 1): Promise<readonly object[]> {
   await (await start(job, { host: 'inline', parallelism, sources: { in: rowsSource(rows) }, sinks: { out } })).finished
   return out.rows
 }
-
-const original = platform.spawn
-afterEach(() => {
-  platform.spawn = original
-})
 
 for (const host of ['inline', 'shared', 'transferred'] as const) {
   test(`${host}: a stopped job closes no window, and a later start gives what one run would have given`, async () => {
@@ -170,13 +164,8 @@ function failingSink(way: 'write' | 'later' | 'prepare' | 'commit' | 'finish'): 
   return { kind: 'failing', delivery: 'exactly-once', open: () => Promise.resolve(writer) }
 }
 
-test('a lost worker fails the job, and a start from the newest checkpoint gives what one run would have given', async () => {
-  const handles: WorkerHandle[] = []
-  platform.spawn = () => {
-    const handle = original.call(platform)
-    handles.push(handle)
-    return handle
-  }
+test('without restarts a lost worker fails the job, and a start from the newest checkpoint gives what one run would have given', async () => {
+  const threads = new KernelThreads()
   const store = memoryCheckpoints()
   const out = collectSink()
   const halfway = Promise.withResolvers<void>()
@@ -186,34 +175,29 @@ test('a lost worker fails the job, and a start from the newest checkpoint gives 
     return systemClock.sleep(5)
   })
   const options = { host: 'workers', parallelism: 2, batchRows: 64, sinks: { out }, checkpoints: { store, every: '5ms' } } as const
-  const run = await start(job, { ...options, sources: { in: slow } })
+  const run = await start(job, { ...options, worker: threads.make, restart: false, sources: { in: slow } })
   await halfway.promise
   expect(await run.checkpoint()).toBe(true)
-  await handles[1]!.terminate()
+  await threads.made[1]!.terminate()
   await expect(run.finished).rejects.toMatchObject({ code: 'WORKER_LOST', retryable: true })
-  expect((await run.status()).state).toBe('failed')
+  expect(await run.status()).toMatchObject({ state: 'failed', restarts: 0, lastFailure: null })
   const again = await start(job, { ...options, sources: { in: rowsSource(rows) }, checkpoints: { store, resume: 'always' } })
   expect(await again.finished).toMatchObject({ state: 'ended', recordsIn: rows.length })
   expect(out.rows).toEqual(await wantedRows(2))
 })
 
 test('a worker that is lost while the sources are opened fails the job', async () => {
-  const handles: WorkerHandle[] = []
-  platform.spawn = () => {
-    const handle = original.call(platform)
-    handles.push(handle)
-    return handle
-  }
+  const threads = new KernelThreads()
   const source = rowsSource(rows)
   const opening: Source = {
     ...source,
     async splits(context) {
-      await handles[0]!.terminate()
+      await threads.made[0]!.terminate()
       await systemClock.sleep(20)
       return source.splits(context)
     },
   }
-  const run = await start(job, { host: 'workers', sources: { in: opening }, sinks: { out: collectSink() } })
+  const run = await start(job, { host: 'workers', worker: threads.make, sources: { in: opening }, sinks: { out: collectSink() } })
   await expect(run.finished).rejects.toMatchObject({ code: 'WORKER_LOST' })
 })
 

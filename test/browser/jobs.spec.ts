@@ -22,16 +22,18 @@ function expected(name: JobName, parallelism: number): RunResult['sinks'] {
 }
 
 const WAYS = [
-  { path: '/jobs', host: 'workers', tier: 'shared' },
+  { path: '/jobs', host: 'auto', tier: 'shared' },
+  { path: '/jobs', host: 'transferred', tier: 'transferred' },
   { path: '/jobs', host: 'inline', tier: 'inline' },
   // Without the headers of cross-origin isolation a page shares no memory.
-  { path: '/not-isolated/jobs', host: 'auto', tier: 'inline' },
+  { path: '/not-isolated/jobs', host: 'auto', tier: 'transferred' },
+  { path: '/not-isolated/jobs', host: 'inline', tier: 'inline' },
 ] as const
 
 for (const name of ['fleet', 'visits'] as const) {
   for (const { path, host, tier } of WAYS) {
     for (const parallelism of [1, 2]) {
-      test(`${name} gives the same rows in Chromium at ${path} on ${host} at parallelism ${parallelism}`, async ({ page }) => {
+      test(`${name} gives the same rows at ${path} on ${host} at parallelism ${parallelism}`, async ({ page }) => {
         await page.goto(path)
         await page.waitForFunction('globalThis.runInPage')
         const result = await page.evaluate(([of, options]) => runInPage(of, options), [name, { host, parallelism }] as const)

@@ -13,7 +13,7 @@ export type JobName = keyof typeof JOBS
 export const ROW_COUNT = 20_000
 
 export interface RunOptions {
-  readonly host: 'auto' | 'workers' | 'inline'
+  readonly host: 'auto' | 'workers' | 'shared' | 'transferred' | 'inline'
   readonly parallelism: number
   readonly store?: CheckpointStore
 }

@@ -1,5 +1,6 @@
 // Serves the test pages, bundled on the fly as a user's own server and bundler would: /x for `x-page.ts`, cross-origin isolated, and
-// /not-isolated/x without the headers that allow shared memory. Other TypeScript files named `x-worker.ts` are entries of their own: /x-worker.js.
+// /not-isolated/x without the headers that allow shared memory; `sites` has more ways. Other TypeScript files named `x-worker.ts` are entries of
+// their own: /x-worker.js.
 import { readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname } from 'node:path'
@@ -34,21 +35,32 @@ const files = new Map(bundle.outputFiles.map((file) => [file.path.replace('/out'
 for (const name of entries.filter((entry) => entry.endsWith('-page.ts'))) {
   const page = name.slice(0, -'-page.ts'.length)
   const html = `<!doctype html><meta charset="utf-8" /><title>${page}</title><script type="module" src="/${page}-page.js"></script>`
-  for (const path of [`/${page}`, `/not-isolated/${page}`]) files.set(path, Buffer.from(html))
+  files.set(`/${page}`, Buffer.from(html))
 }
 files.set('/', Buffer.from('<!doctype html><title>test pages</title>'))
 const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+// The strictest policy that a page with kernels can have.
+const policy = (wasm) => ({
+  'content-security-policy': `default-src 'self'; script-src 'self'${wasm}; worker-src 'self'; object-src 'none'; base-uri 'none'; require-trusted-types-for 'script'`,
+})
+// Every file is there in every site, with the headers of the site.
+const sites = {
+  '': isolation,
+  '/not-isolated': {},
+  '/strict': { ...isolation, ...policy(" 'wasm-unsafe-eval'") },
+  '/strict-not-isolated': policy(" 'wasm-unsafe-eval'"),
+  '/strict-without-wasm': { ...isolation, ...policy('') },
+}
 
 createServer((request, response) => {
-  const path = new URL(request.url, 'http://localhost').pathname
+  const { pathname } = new URL(request.url, 'http://localhost')
+  const site = Object.keys(sites).findLast((prefix) => pathname.startsWith(`${prefix}/`))
+  const path = pathname.slice(site.length)
   const contents = files.get(path)
   if (contents === undefined) {
     response.writeHead(404).end()
     return
   }
-  response.writeHead(200, {
-    'content-type': types[extname(path) || '.html'],
-    ...(path.startsWith('/not-isolated/') ? {} : isolation),
-  })
+  response.writeHead(200, { 'content-type': types[extname(path) || '.html'], ...sites[site] })
   response.end(contents)
 }).listen(Number(process.argv[2]), '127.0.0.1')

@@ -14,7 +14,8 @@ import { rowsSource } from '../../runtime/source/rows-source.ts'
 import { start, type StartOptions } from '../../runtime/start.ts'
 import { boundedOutOfOrderness } from '../../runtime/watermark.ts'
 import { tumbling } from '../../runtime/window.ts'
-import { KernelThreads, pacedRows } from '../support/kernel-workers.ts'
+import { KernelThreads } from '../support/kernel-workers.ts'
+import { pacedRows } from '../support/paced-rows.ts'
 
 const job = pipeline('workers-test')
   .source('in', schema({ k: utf8(), t: timestamp() }))

@@ -6,9 +6,6 @@
 
 import { Worker } from 'node:worker_threads'
 import type { Prng } from './prng.ts'
-import { rowsSource } from '../../runtime/source/rows-source.ts'
-import type { Source } from '../../runtime/source/source.ts'
-import { turn } from './virtual-clock.ts'
 
 const entry = new URL('../../runtime/host/node-kernel-worker-entry.ts', import.meta.url)
 
@@ -30,30 +27,5 @@ export class KernelThreads {
   /** Ends one of the last `count` that were made. */
   kill(prng: Prng, count: number): void {
     void this.made.at(-1 - prng.int(Math.min(count, this.made.length)))?.terminate()
-  }
-}
-
-/** Rows that come `piece` at a time, each after a turn of the event loop, so that a job lasts; `onRow` is told how far it is. */
-export function pacedRows(rows: readonly object[], piece: number, onRow: (row: number) => void): Source {
-  const whole = rowsSource(rows)
-  return {
-    ...whole,
-    async splits(context) {
-      const splits = await whole.splits(context)
-      return splits.map(({ splitId, open }) => ({
-        splitId,
-        async open(position) {
-          const reader = await open(position)
-          return {
-            ...reader,
-            async read(builder, rowsMax) {
-              onRow(Number(reader.position()['row']))
-              await turn()
-              return reader.read(builder, Math.min(rowsMax, piece))
-            },
-          }
-        },
-      }))
-    },
   }
 }

@@ -1,0 +1,3 @@
+/** A script that is loaded and serves nothing. */
+
+export {}

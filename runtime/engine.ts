@@ -40,12 +40,33 @@ export async function startJob(job: Job, options: StartOptions): Promise<Run> {
   const settings = checkedSettings(options)
   const clock = options.clock ?? systemClock
   const warn = warner(options)
-  const launch = (resume: CheckpointOptions['resume']) => launchJob(job, options, settings, clock, warn, resume)
-  const first = await launch(options.checkpoints?.resume)
+  const finished = Promise.withResolvers<unknown>()
+  // Only sinks that ask hear of it.
+  finished.promise.catch(() => {})
+  const launch = (resume: CheckpointOptions['resume']) => launchJob(job, options, settings, clock, warn, resume, finished.promise)
+  try {
+    const first = await launch(options.checkpoints?.resume)
+    const run = await supervised(first, () => launch('auto'), options, clock, warn)
+    finished.resolve(run.finished)
+    return run
+  } catch (error) {
+    finished.reject(error)
+    throw error
+  }
+}
+
+/** The run of a job that was launched; of one that restarts itself a run that outlives its failures. */
+async function supervised(
+  first: RunningJob,
+  launch: () => Promise<RunningJob>,
+  options: StartOptions,
+  clock: Clock,
+  warn: (message: string) => void,
+): Promise<Run> {
   const policy = restartPolicy(options)
   if (policy !== null) {
     const { Supervisor } = await import('./coordinator/supervisor.ts')
-    return new Supervisor({ first, launch: () => launch('auto'), policy, clock, warn })
+    return new Supervisor({ first, launch, policy, clock, warn })
   }
   return {
     finished: first.finished,
@@ -63,6 +84,7 @@ async function launchJob(
   clock: Clock,
   warn: (message: string) => void,
   resume: CheckpointOptions['resume'],
+  finished: Promise<unknown>,
 ): Promise<RunningJob> {
   const graph = await makeGraph(job, settings)
   checkBindings(
@@ -92,6 +114,7 @@ async function launchJob(
       onDeadLetter: options.onDeadLetter,
       timeRules: needsTimeRules(graph, options) ? await import('./coordinator/ruled-time-track.ts') : null,
       checkpoints,
+      finished,
       opened,
     })
   } catch (error) {

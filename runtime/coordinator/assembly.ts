@@ -43,6 +43,8 @@ export interface AssemblyOptions {
   /** Event time with the rules of live sources; not needed for jobs without. */
   readonly timeRules: typeof TimeRules | null
   readonly checkpoints: AssemblyCheckpoints | null
+  /** What sinks are told of the end of the job. */
+  readonly finished: Promise<unknown>
   readonly opened: (() => Promise<unknown>)[]
 }
 
@@ -67,10 +69,12 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
 
   // Sinks first: what a recovered checkpoint covers is committed before anything else happens.
   for (const { uid } of [...graph.sources, ...graph.windows.map(({ spec }) => spec)]) {
-    for (const { name, schema } of graph.sinksOf(uid)) {
+    for (const { name, schema, traits } of graph.sinksOf(uid)) {
       const port = ports.get(name)!
       const restored = (manifest?.sinks[name] as SinkState | undefined) ?? null
-      await port.open({ name, jobName: graph.plan.name, epoch, schema, restored, hasCheckpoints: checkpoints !== null, clock })
+      const hasCheckpoints = checkpoints !== null
+      const { finished } = options
+      await port.open({ name, jobName: graph.plan.name, epoch, schema, traits, restored, hasCheckpoints, clock, finished })
       opened.push(() => port.close())
       if (manifest !== null) await port.commit(manifest.checkpointId)
     }

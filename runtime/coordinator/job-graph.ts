@@ -26,6 +26,8 @@ import type { Schema } from '../schema.ts'
 import type * as Operators from '../operator/make-operator.ts'
 import type { StatefulOperator } from '../operator/operator.ts'
 import { findingsSchema, needsOrder } from '../plan-stages.ts'
+import { FINDING_TRAITS, rowTraits } from '../sink/row-traits.ts'
+import type { RowTraits } from '../sink/sink.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import type * as Strategies from '../source/record-strategies.ts'
 import { looksAtRecords, plainGenerator } from '../source/watermark-strategy.ts'
@@ -126,21 +128,24 @@ export class JobGraph {
     return this.analyzed.operators.get(uid)!.schema
   }
 
-  /** Sinks fed by `uid`, with the schema of what they get: those behind it, and for a window its late output. */
-  sinksOf(uid: string): { readonly name: string; readonly schema: Schema }[] {
-    const found: { name: string; schema: Schema }[] = []
+  /** Sinks fed by `uid`, with what is known of what they get: those behind it, and for a window its late output. */
+  sinksOf(uid: string): { readonly name: string; readonly schema: Schema; readonly traits: RowTraits }[] {
+    const found: { name: string; schema: Schema; traits: RowTraits }[] = []
     const visit = (from: string) => {
       for (const spec of this.#downstream(from)) {
-        if (spec.op === 'sink') found.push({ name: spec.name, schema: this.schema(spec.inputs[0]) })
+        if (spec.op === 'sink')
+          found.push({ name: spec.name, schema: this.schema(spec.inputs[0]), traits: rowTraits(this.analyzed, spec.inputs[0]) })
         else if (spec.op !== 'window') visit(spec.uid)
         if (spec.op === 'trackSequence' && spec.findingsTo !== undefined) {
-          found.push({ name: spec.findingsTo, schema: findingsSchema(spec, this.schema(spec.uid)) })
+          found.push({ name: spec.findingsTo, schema: findingsSchema(spec, this.schema(spec.uid)), traits: FINDING_TRAITS })
         }
       }
     }
     visit(uid)
     const spec = this.plan.operators.find((operator) => operator.uid === uid)
-    if (spec?.op === 'window' && spec.late.kind === 'sideOutput') found.push({ name: spec.late.name, schema: this.schema(spec.inputs[0]) })
+    if (spec?.op === 'window' && spec.late.kind === 'sideOutput') {
+      found.push({ name: spec.late.name, schema: this.schema(spec.inputs[0]), traits: rowTraits(this.analyzed, spec.inputs[0]) })
+    }
     return found
   }
 

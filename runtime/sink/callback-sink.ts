@@ -1,28 +1,8 @@
 /** Sinks inside the program: rows to a function, rows into an array. */
 
 import type { RecordBatch, RowObject } from '../record-batch.ts'
+import { type Pane, paneOf } from './pane.ts'
 import type { Sink, SinkWriter } from './sink.ts'
-
-/** Where a row of a window's results comes from. */
-export interface Pane {
-  /** How often the window had fired before. */
-  readonly index: number
-  /** 0: before the window was complete; 1: when it was; 2: after. */
-  readonly timing: number
-  /** `+I`: a new result; `-U`: takes back the one before, `+U` stands in its place; `-D`: takes it back for good. */
-  readonly change: Change
-  /** Whether nothing follows for this window. */
-  readonly isLast: boolean
-}
-
-export type Change = '+I' | '-U' | '+U' | '-D'
-const CHANGES: readonly Change[] = ['+I', '-U', '+U', '-D']
-
-/** The pane of a row; what is no result of a window counts as a new, last, on-time result. */
-export function paneOf({ panes }: RecordBatch, row: number): Pane {
-  if (panes === null) return { index: 0, timing: 1, change: '+I', isLast: true }
-  return { index: panes.index[row]!, timing: panes.timing[row]!, change: CHANGES[panes.change[row]!]!, isLast: panes.isLast[row] !== 0 }
-}
 
 /** Called for every batch of rows; a returned promise holds back what follows. */
 export type RowsCallback<Row = RowObject> = (rows: readonly Row[], batch: RecordBatch) => void | Promise<void>

@@ -16,17 +16,33 @@ export type SinkState = { readonly [field: string]: string | number | boolean | 
 
 export type Delivery = 'exactly-once' | 'at-least-once'
 
+/** What the plan knows of the rows of a sink beyond their schema. */
+export interface RowTraits {
+  /** `results` of a window have panes, and a later one may stand in for an earlier one; of `events` every row stands for itself. */
+  readonly kind: 'results' | 'events'
+  /**
+   * Columns that tell the results of a window apart: its bounds and the key. Null when every row stands for itself, and when it is not known,
+   * because a function gave several rows for a window, or a map replaced one of these columns.
+   */
+  readonly key: readonly string[] | null
+  /** The column with the event time of a row, of results the end of their window; null when the rows have none. */
+  readonly timeColumn: string | null
+}
+
 export interface SinkContext {
   readonly name: string
   readonly jobName: string
   /** Rises with every start of the job from one store: a sink that outer processes share refuses writers of a lower one. 1 without checkpoints. */
   readonly epoch: number
   readonly schema: Schema
+  readonly traits: RowTraits
   /** State that the recovered checkpoint carries; null on a fresh start. Its commit must be finished by `open`, and anything newer removed. */
   readonly restored: SinkState | null
   /** Whether checkpoints will come. Without them everything is committed by the final `commit`. */
   readonly hasCheckpoints: boolean
   readonly clock: Clock
+  /** Resolves when the job has ended or was stopped, behind the last commit; rejects with the error that failed it. */
+  readonly finished: Promise<unknown>
 }
 
 export interface Sink {

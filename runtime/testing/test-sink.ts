@@ -7,7 +7,7 @@
  */
 
 import type { RecordBatch, RowObject } from '../record-batch.ts'
-import { type Pane, paneOf } from '../sink/callback-sink.ts'
+import { type Pane, paneOf } from '../sink/pane.ts'
 import type { Sink, SinkContext, SinkWriter } from '../sink/sink.ts'
 
 /** A row of a sink, and for results of windows where it comes from. */

@@ -114,5 +114,15 @@ export function batchOf(rows: readonly object[], columns: Schema): RecordBatch {
 
 /** A writer of a job with checkpoints. */
 export function openSink(sink: Sink, restored: SinkState | null, columns: Schema): Promise<SinkWriter> {
-  return sink.open({ name: 'out', jobName: 'test', epoch: 1, schema: columns, restored, hasCheckpoints: true, clock: systemClock })
+  return sink.open({
+    name: 'out',
+    jobName: 'test',
+    epoch: 1,
+    schema: columns,
+    traits: { kind: 'events', key: null, timeColumn: null },
+    restored,
+    hasCheckpoints: true,
+    clock: systemClock,
+    finished: Promise.resolve(),
+  })
 }

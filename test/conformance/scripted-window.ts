@@ -10,7 +10,7 @@
 import { type TestHarness, testJob, type TestOptions } from '../../adapters/testing.ts'
 import { fromPlan } from '../../runtime/pipeline.ts'
 import type { RowObject } from '../../runtime/record-batch.ts'
-import type { Pane } from '../../runtime/sink/callback-sink.ts'
+import type { Pane } from '../../runtime/sink/pane.ts'
 
 export interface EmittedPane extends Pane {
   readonly row: RowObject

@@ -8,7 +8,7 @@ import type { AggregateSpec, WindowSpec } from '../../runtime/plan.ts'
 import type { RecordBatch, RowObject } from '../../runtime/record-batch.ts'
 import { type OutputItem, SlotReader } from '../../runtime/ring/slot-reader.ts'
 import { bool, f64, i32, type Schema, schema, timestamp, utf8 } from '../../runtime/schema.ts'
-import { paneOf } from '../../runtime/sink/callback-sink.ts'
+import { paneOf } from '../../runtime/sink/pane.ts'
 import { numberPairs, numbers, records, type ResultRow, ResultWriter, text, textPairs, texts } from '../support/result-slots.ts'
 import { laidOut } from '../support/window-specs.ts'
 

@@ -9,7 +9,7 @@
 
 import { ConnectorError } from '../../runtime/errors.ts'
 import type { RecordBatch } from '../../runtime/record-batch.ts'
-import { paneOf } from '../../runtime/sink/callback-sink.ts'
+import { paneOf } from '../../runtime/sink/pane.ts'
 import type { Sink, SinkWriter } from '../../runtime/sink/sink.ts'
 import type { Life, World } from './world.ts'
 

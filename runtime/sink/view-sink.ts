@@ -71,15 +71,23 @@ export function viewSink<Row = RowObject>(options: ViewOptions<Row> = {}): ViewS
       return newest
     },
   }
-  views.set(sink, view as MaterializedView<unknown>)
+  views.set(sink, () => ({ view: view as MaterializedView, ...newest!.beginning }))
   return sink
 }
 
-const views = new WeakMap<Sink, MaterializedView<unknown>>()
+/** What a view begins with at a start of its job. */
+export interface ViewBeginning {
+  /** Whether rows of an earlier start stay, because this one goes on from a checkpoint and names what it replaces. */
+  readonly continues: boolean
+  /** Rows with this number and above come again; null when rows have names of their own. */
+  readonly fromRow: number | null
+}
 
-/** The view behind a sink; undefined when it is no {@link viewSink}. */
-export function viewOf(sink: Sink): MaterializedView<unknown> | undefined {
-  return views.get(sink)
+const views = new WeakMap<Sink, () => ViewBeginning & { readonly view: MaterializedView }>()
+
+/** The view behind a sink whose job has started; undefined when it is no {@link viewSink}. */
+export function viewOf(sink: Sink): (ViewBeginning & { readonly view: MaterializedView }) | undefined {
+  return views.get(sink)?.()
 }
 
 /** What one start of a job writes into a view. */
@@ -93,6 +101,7 @@ class ViewWriter<Row> implements SinkWriter {
   /** A newer start has the view: an earlier one that still lives writes nothing any more. */
   #isReplaced = false
   #isClosed = false
+  readonly beginning: ViewBeginning
 
   constructor(view: MaterializedView<Row>, options: ViewOptions<Row>, context: SinkContext, before: ViewWriter<Row> | null) {
     const { restored } = context
@@ -102,6 +111,7 @@ class ViewWriter<Row> implements SinkWriter {
     this.#isDurable = options.durable === true
     this.#rowCount = restored === null ? 0 : Number(restored['rowCount'])
     before?.makeWayFor(context)
+    this.beginning = { continues: restored !== null && !this.#isDurable, fromRow: this.#key === null ? this.#rowCount : null }
     if (restored === null || this.#isDurable) view.clear()
     else if (this.#key === null) this.#takeBack()
     if (this.#isDurable && restored !== null) this.#restore(restored)

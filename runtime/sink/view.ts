@@ -57,7 +57,7 @@ export interface ViewObserver {
 }
 
 export class MaterializedView<Row = RowObject> implements View<Row> {
-  readonly #limits: ViewLimits
+  limits: ViewLimits
   readonly #byKey = new Map<string, ViewEntry<Row>>()
   readonly #buckets = new Map<number, Map<string, ViewEntry<Row> | null>>()
   /** Of the buckets, ascending. */
@@ -74,7 +74,7 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
   #snapshot: ViewSnapshot<Row> | null = null
 
   constructor(limits: ViewLimits) {
-    this.#limits = limits
+    this.limits = limits
   }
 
   readonly snapshot = (): ViewSnapshot<Row> => {
@@ -91,6 +91,10 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
 
   get size(): number {
     return this.#byKey.size
+  }
+
+  get evictedCount(): number {
+    return this.#evictedCount
   }
 
   get(key: string): ViewEntry<Row> | undefined {
@@ -181,7 +185,7 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
   }
 
   #evict(): void {
-    const { rowsMax, keepMs } = this.#limits
+    const { rowsMax, keepMs } = this.limits
     while (this.#byKey.size > 0) {
       const rank = this.#ranks[0]!
       const entry = this.#first(rank)

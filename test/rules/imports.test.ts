@@ -86,6 +86,8 @@ test('nothing of the runtime imports its test harness', () => {
 test('adapters import the interfaces of the runtime and nothing of each other', () => {
   const interfaces =
     /^runtime\/(checkpoint\/|source\/source\.ts|sink\/sink\.ts|errors\.ts|clock\.ts|schema\.ts|record-batch\.ts|batch-builder\.ts|dictionary\.ts|plan-problem\.ts)/
+  // The page's side of a job worker belongs to the runtime; only pages need it.
+  const jobWorkers = /^runtime\/job-worker\/(connect|worker-link)\.ts$/
   // An adapter is a file, a folder, or a file `x-store.ts` with its folder `x/`.
   const nounOf = (path: string) => path.split('/')[1]!.replace(/(-store)?\.ts$/, '')
   const isAllowed = (file: string, target: string) => {
@@ -94,7 +96,8 @@ test('adapters import the interfaces of the runtime and nothing of each other', 
     // `millrace/testing` binds the harness of the runtime to a store.
     if (file === 'adapters/testing.ts') return /^(runtime\/(testing\/|pipeline-job\.ts)|adapters\/memory-store\.ts)/.test(target)
     // Entry points bind adapters together.
-    if (/^adapters\/(node|browser|edge|mqtt|react)\.ts$/.test(file)) return target.startsWith('adapters/') || interfaces.test(target)
+    if (/^adapters\/(node|browser|edge|mqtt|react)\.ts$/.test(file))
+      return target.startsWith('adapters/') || interfaces.test(target) || jobWorkers.test(target)
     return !isOwn(target) || interfaces.test(target) || target === 'kernel/layout.ts' || nounOf(target) === nounOf(file)
   }
   expect(offending(['adapters'], isAllowed)).toEqual([])

@@ -23,7 +23,9 @@ export interface WebJobWorker {
 /** A Worker of `node:worker_threads`, as far as it is used here. */
 export interface NodeJobWorker {
   postMessage(message: unknown, transfer: never[]): void
-  on(kind: 'message' | 'error' | 'exit', listener: (value: never) => void): unknown
+  on(kind: 'message', listener: (value: unknown) => void): unknown
+  on(kind: 'error', listener: (error: Error) => void): unknown
+  on(kind: 'exit', listener: (code: number) => void): unknown
   terminate(): Promise<unknown>
 }
 
@@ -82,7 +84,7 @@ export class WorkerLink {
     this.#service = wrap<JobService>(control.port1)
     // Whoever is calling hears of it; nobody calling is no crash of the page.
     this.#over.promise.catch(() => {})
-    if ('on' in worker) worker.on('exit', (code: never) => this.#lose(`its thread ended with code ${String(code)}`))
+    if ('on' in worker) worker.on('exit', (code) => this.#lose(`its thread ended with code ${code}`))
     if (aliveMs !== null) void this.#watch(clock, aliveMs)
   }
 
@@ -144,9 +146,9 @@ async function served(worker: JobWorker, { clock, answerMs }: LinkOptions): Prom
   }
   const failed = (reason: string, cause?: unknown) => serving.reject(unreachable(reason, cause))
   if ('on' in worker) {
-    worker.on('message', heard as (value: never) => void)
-    worker.on('error', (error: never) => failed(textOf(error), error))
-    worker.on('exit', (code: never) => failed(`its thread ended with code ${String(code)}`))
+    worker.on('message', heard)
+    worker.on('error', (error) => failed(error.message, error))
+    worker.on('exit', (code) => failed(`its thread ended with code ${code}`))
     worker.postMessage({ millrace: 'hello' }, [])
   } else {
     worker.addEventListener('message', (event) => heard((event as MessageEvent).data))

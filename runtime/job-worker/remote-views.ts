@@ -9,7 +9,7 @@
 
 import { ConfigError } from '../errors.ts'
 import { MaterializedView, type View } from '../sink/view.ts'
-import type { NextFrame } from './frames.ts'
+import type { NextFrame } from '../frames.ts'
 import type { FeedMessage, FeedRequest, JobStarted, ViewDelta } from './protocol.ts'
 import { applyDelta, beginAnew } from './view-delta.ts'
 

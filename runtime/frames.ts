@@ -6,7 +6,7 @@
  * workers) a sixtieth of a second stands for a frame.
  */
 
-import type { Clock } from '../clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Calls back at the next frame. @returns what calls that off. */
 export type NextFrame = (callback: () => void) => () => void

@@ -67,14 +67,15 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
   const ports = new Map(graph.sinkNames.map((name) => [name, new SinkPort(name, options.sinks[name]!)]))
   const portsOf = (uid: string) => graph.sinksOf(uid).map(({ name }) => ports.get(name)!)
 
+  const ending = new AbortController()
   // Sinks first: what a recovered checkpoint covers is committed before anything else happens.
   for (const { uid } of [...graph.sources, ...graph.windows.map(({ spec }) => spec)]) {
     for (const { name, schema, traits } of graph.sinksOf(uid)) {
       const port = ports.get(name)!
       const restored = (manifest?.sinks[name] as SinkState | undefined) ?? null
       const hasCheckpoints = checkpoints !== null
-      const { finished } = options
-      await port.open({ name, jobName: graph.plan.name, epoch, schema, traits, restored, hasCheckpoints, clock, finished })
+      const told = { ending: ending.signal, finished: options.finished }
+      await port.open({ name, jobName: graph.plan.name, epoch, schema, traits, restored, hasCheckpoints, clock, ...told })
       opened.push(() => port.close())
       if (manifest !== null) await port.commit(manifest.checkpointId)
     }
@@ -205,6 +206,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
     recovered: manifest,
     taskOrder: options.taskOrder,
     deadLetters,
+    ending,
     release: async () => {
       await checkpoints?.recovery.session.close()
     },

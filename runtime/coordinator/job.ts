@@ -56,6 +56,8 @@ export interface JobParts {
   /** The order in which the loop's tasks step; simulation shuffles it. */
   readonly taskOrder: (count: number) => Iterable<number>
   readonly deadLetters: { readonly samples: DeadLetter[] }
+  /** Aborted when nothing more is read: sinks must not hold the job back any more. */
+  readonly ending: AbortController
   readonly release: () => Promise<void>
 }
 
@@ -106,6 +108,7 @@ export class RunningJob {
   async stop(): Promise<JobStatus> {
     this.#stop ??= { kind: 'stop' }
     if (this.#state === 'running') this.#state = 'stopping'
+    this.parts.ending.abort()
     return this.finished
   }
 
@@ -180,12 +183,14 @@ export class RunningJob {
   async #run(): Promise<JobStatus> {
     try {
       await this.#loop()
+      this.parts.ending.abort()
       // Asked before the end: afterwards every intake is finished, read to its end or not.
       const state = this.#allRead() ? 'ended' : 'stopped'
       await this.#end()
       return await this.#close(state)
     } catch (error) {
       this.#state = 'failed'
+      this.parts.ending.abort()
       await this.#release().catch(() => {})
       throw error
     }

@@ -41,6 +41,8 @@ export interface SinkContext {
   /** Whether checkpoints will come. Without them everything is committed by the final `commit`. */
   readonly hasCheckpoints: boolean
   readonly clock: Clock
+  /** Aborts when the job reads no more, because it ends, was stopped or failed: a sink that holds it back lets go then, whoever is slow. */
+  readonly ending: AbortSignal
   /** Resolves when the job has ended or was stopped, behind the last commit; rejects with the error that failed it. */
   readonly finished: Promise<unknown>
 }

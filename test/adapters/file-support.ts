@@ -123,6 +123,7 @@ export function openSink(sink: Sink, restored: SinkState | null, columns: Schema
     restored,
     hasCheckpoints: true,
     clock: systemClock,
+    ending: new AbortController().signal,
     finished: Promise.resolve(),
   })
 }

@@ -1,0 +1,102 @@
+/** Jobs in workers of real pages. */
+
+import { expect, type Page, test } from '@playwright/test'
+import type { Scenes } from './job-worker-page.ts'
+
+declare const scenes: Scenes
+
+async function open(page: Page, path = '/job-worker'): Promise<void> {
+  await page.goto(path)
+  await page.waitForFunction('globalThis.scenes')
+}
+
+for (const [path, host, tier] of [
+  ['/job-worker', 'auto', 'shared'],
+  ['/job-worker', 'inline', 'inline'],
+] as const) {
+  test(`a job worker gives the page's results at ${path} on ${host}, with kernel workers of its own where it can`, async ({ page }) => {
+    await open(page, path)
+    const result = await page.evaluate((of) => scenes.whole(of, 2), host)
+    expect(result).toEqual({ state: 'ended', tier, recordsIn: 5_000, isEqual: true, isIsolated: true })
+  })
+}
+
+test('a job worker of a page that is not isolated gives the same results without shared memory', async ({ page }) => {
+  await open(page, '/not-isolated/job-worker')
+  const result = await page.evaluate(() => scenes.whole('auto', 2))
+  expect(result).toMatchObject({ state: 'ended', recordsIn: 5_000, isEqual: true, isIsolated: false })
+  expect(result.tier).not.toBe('shared')
+})
+
+test('views change at most once per frame while the page feeds 100,000 rows a second', async ({ page }, { project }) => {
+  await open(page)
+  const result = await page.evaluate(() => scenes.feed(3))
+  console.log(project.name, JSON.stringify(result))
+  expect(result.changesInFrameMax).toBeLessThanOrEqual(1)
+  expect(result.updates).toBeGreaterThan(30)
+  expect(result.sent).toBeGreaterThan(100_000)
+  expect(result.results).toBeGreaterThan(5_000)
+  expect(result.rows).toBe(5_000)
+})
+
+test('a worker restarts its job from the last checkpoint with other parameters', async ({ page }) => {
+  await open(page)
+  const result = await page.evaluate(() => scenes.restarted())
+  expect(result).toEqual({ isEqual: true, recordsIn: 5_000, parallelism: 2, isResumed: true })
+})
+
+test('a worker that is gone without a word is noticed', async ({ page }) => {
+  await open(page)
+  const { code, ms } = await page.evaluate(() => scenes.lost('1000ms'))
+  expect(code).toBe('WORKER_LOST')
+  expect(ms).toBeLessThan(5_000)
+})
+
+test('a worker that is gone is replaced, and the page shows its rows until there are new ones', async ({ page }) => {
+  await open(page)
+  const result = await page.evaluate(() => scenes.replaced())
+  expect(result).toEqual({ isKept: true, isEverEmpty: false, recordsIn: 5_000, rows: 49, restarts: 1 })
+})
+
+test('a page that was frozen does not take its worker for lost', async ({ page, browserName }) => {
+  test.skip(browserName !== 'chromium', 'only Chromium freezes a page on demand')
+  await open(page)
+  const done = page.evaluate(() => scenes.patient('1000ms', 6_000))
+  await page.waitForFunction('globalThis.isServed')
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('Page.setWebLifecycleState', { state: 'frozen' })
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  await devtools.send('Page.setWebLifecycleState', { state: 'active' })
+  expect(await done).toEqual({ failure: null, state: 'running' })
+})
+
+test('a script that is not there, or does not serve, is told by name', async ({ page }) => {
+  await open(page)
+  const missing = await page.evaluate(() => scenes.refused('/nothing-worker.js'))
+  expect(missing).toMatchObject({
+    name: 'ConfigError',
+    code: 'WORKER_UNREACHABLE',
+    message: expect.stringContaining('could not be loaded'),
+  })
+  expect(missing.ms).toBeLessThan(5_000)
+  // A kernel worker is one, but of another kind.
+  const silent = await page.evaluate(() => scenes.refused('/kernel-worker.js', '500ms'))
+  expect(silent).toMatchObject({ code: 'WORKER_UNREACHABLE', message: expect.stringContaining('did not call serve() within 500 ms') })
+})
+
+test('a policy that forbids workers is told by name', async ({ page }) => {
+  await open(page)
+  await page.evaluate(() => scenes.policy("worker-src 'none'"))
+  const refused = await page.evaluate(() => scenes.refused('/served-worker.js', '3000ms'))
+  expect(refused).toMatchObject({ code: 'WORKER_UNREACHABLE', message: expect.stringContaining('Content-Security-Policy') })
+  expect(refused.ms).toBeLessThan(5_000)
+})
+
+test('trusted types that the factory does not satisfy are told by name', async ({ page }) => {
+  await open(page)
+  await page.evaluate(() => scenes.policy("require-trusted-types-for 'script'"))
+  const isEnforced = await page.evaluate(() => 'trustedTypes' in globalThis)
+  const refused = await page.evaluate(() => scenes.refused('/served-worker.js', '3000ms'))
+  if (isEnforced) expect(refused).toMatchObject({ code: 'WORKER_UNREACHABLE', message: expect.stringContaining('could not be made') })
+  else expect(refused.code).toBeUndefined()
+})

@@ -135,9 +135,9 @@ const scenes = {
     return { looks, torn, different: seen.size }
   },
 
-  /** Renders a second of a component whose view changes all the time. */
+  /** Renders a second of a component whose view changes some hundred times a second. */
   async paced(throttle: UseStreamOptions<Row, unknown>['throttle'], seconds: number) {
-    const { view, end, changes } = await live()
+    const { view, end, changes } = await live(1)
     let renders = 0
     const Counter = () => {
       const { rows } = useStream(view, { throttle })

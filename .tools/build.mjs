@@ -39,6 +39,7 @@ export async function buildBundles() {
       edge: 'adapters/edge.ts',
       mqtt: 'adapters/mqtt.ts',
       react: 'adapters/react.ts',
+      'plan-worker': 'adapters/plan-worker/main.ts',
       'memory-store': 'adapters/memory-store.ts',
       testing: 'adapters/testing.ts',
       cli: 'adapters/cli/main.ts',

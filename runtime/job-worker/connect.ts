@@ -28,7 +28,7 @@ export interface ConnectOptions<P = unknown> {
    * Whether a worker that is lost (it crashed, was terminated, or does not answer any more) is replaced; the job in the new one goes on from its
    * newest checkpoint. Default false: then `finished` rejects with `WORKER_LOST`.
    */
-  readonly restart?: RestartOptions | boolean
+  readonly restart?: WorkerRestartOptions | boolean
   /** How long the worker may take until it calls `serve()`; default `'10s'`. */
   readonly answerTimeout?: Duration
   /** How long a worker may give no sign of life before it counts as lost; default `'10s'`. False: for ever, for work in a debugger. */
@@ -36,7 +36,7 @@ export interface ConnectOptions<P = unknown> {
   readonly clock?: Clock
 }
 
-export interface RestartOptions {
+export interface WorkerRestartOptions {
   /** Workers made within the time below, after which the job fails for good; default 5. */
   readonly attempts?: number
   /** Default `'1m'`. */

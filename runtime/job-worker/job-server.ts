@@ -17,12 +17,14 @@ import { type Run, type StartOptions, start } from '../start.ts'
 import type { Answer, JobService, JobStarted, ViewDescription } from './protocol.ts'
 import { ViewFeed } from './view-feed.ts'
 
-/** What the job is started with, for these parameters of the page. */
-export type OptionsOf = (parameters: unknown) => StartOptions | Promise<StartOptions>
+/** A job, and what it is started with. */
+export interface ServedJob {
+  readonly job: Job
+  readonly options: StartOptions
+}
 
 export class JobServer implements JobService {
-  readonly #job: Job
-  readonly #optionsOf: OptionsOf
+  readonly #make: (parameters: unknown) => Promise<ServedJob>
   readonly #feed: ViewFeed
   #parameters: unknown
   #run: Run | null = null
@@ -30,9 +32,9 @@ export class JobServer implements JobService {
   /** From the beginning of a start until the job has ended. */
   #isActive = false
 
-  constructor(job: Job, optionsOf: OptionsOf, feed: MessagePort, clock: Clock) {
-    this.#job = job
-    this.#optionsOf = optionsOf
+  /** @param make - Called for every start, with the parameters of the page. */
+  constructor(make: (parameters: unknown) => Promise<ServedJob>, feed: MessagePort, clock: Clock) {
+    this.#make = make
     this.#feed = new ViewFeed(feed, clock)
   }
 
@@ -80,8 +82,8 @@ export class JobServer implements JobService {
       this.#isActive = false
     }
     try {
-      const options = await this.#optionsOf(this.#parameters)
-      const run = await start(this.#job, options)
+      const { job, options } = await this.#make(this.#parameters)
+      const run = await start(job, options)
       this.#run = run
       run.finished.then(over, over)
       return this.#started(options)

@@ -12,7 +12,7 @@ import { ConfigError } from '../errors.ts'
 import type { Job } from '../pipeline-job.ts'
 import { parentChannel } from '../platform/parent-channel.ts'
 import type { StartOptions } from '../start.ts'
-import { JobServer, type OptionsOf } from './job-server.ts'
+import { JobServer, type ServedJob } from './job-server.ts'
 import { greetingOf, JOB_PROTOCOL_VERSION } from './protocol.ts'
 
 /** What the page gives for a start. */
@@ -48,18 +48,25 @@ export function serve<J extends Job, P = unknown>(
   job: J,
   options: StartOptions<J> | ((context: ServeContext<P>) => StartOptions<J> | Promise<StartOptions<J>>),
 ): void {
+  serveJobs(async (context: ServeContext<P>) => {
+    const given = typeof options === 'function' ? await options(context) : options
+    return { job, options: given as StartOptions }
+  })
+}
+
+/** {@link serve} for a worker that is told its job, too, by the page. */
+export function serveJobs<P>(make: (context: ServeContext<P>) => Promise<ServedJob>): void {
   const channel = parentChannel()
   if (channel === null) {
     throw new ConfigError('NOT_A_WORKER', 'serve() runs in a worker; call it in the script that connect() makes a Worker of')
   }
-  const optionsOf = (typeof options === 'function'
-    ? (parameters: unknown) => options({ parameters: parameters as P })
-    : () => options) as unknown as OptionsOf
   const greet = () => channel.post({ millrace: 'serving', protocol: JOB_PROTOCOL_VERSION })
   channel.listen((data) => {
     const greeting = greetingOf(data)
     if (greeting?.millrace === 'hello') greet()
-    if (greeting?.millrace === 'connect') expose(new JobServer(job, optionsOf, greeting.feed, systemClock), greeting.control)
+    if (greeting?.millrace !== 'connect') return
+    const server = new JobServer((parameters) => make({ parameters: parameters as P }), greeting.feed, systemClock)
+    expose(server, greeting.control)
   })
   greet()
 }

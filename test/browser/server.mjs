@@ -18,6 +18,7 @@ const bundle = await esbuild.build({
   entryPoints: {
     ...Object.fromEntries(entries.map((name) => [name.slice(0, -3), here(`./${name}`)])),
     'kernel-worker': `${dist}kernel-worker.js`,
+    'plan-worker': `${dist}plan-worker.js`,
   },
   bundle: true,
   splitting: true,

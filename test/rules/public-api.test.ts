@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import * as core from '../../runtime/index.ts'
 import * as node from '../../adapters/node.ts'
+import * as react from '../../adapters/react.ts'
 import * as testing from '../../adapters/testing.ts'
+import * as worker from '../../runtime/worker.ts'
 
 test('the names of `millrace` are those of this list', () => {
   expect(Object.keys(core).sort()).toMatchSnapshot()
@@ -13,4 +15,9 @@ test('the names of `millrace/node` are those of this list', () => {
 
 test('the names of `millrace/testing` are those of this list', () => {
   expect(Object.keys(testing).sort()).toMatchSnapshot()
+})
+
+test('the names of `millrace/worker` and `millrace/react` are those of this list', () => {
+  expect(Object.keys(worker).sort()).toEqual(['serve'])
+  expect(Object.keys(react).sort()).toEqual(['useJobStatus', 'useStream'])
 })

@@ -115,8 +115,8 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
   /** Puts a row in the place of the one with its key, or behind those of its bucket. */
   put(entry: ViewEntry<Row>): void {
     const { key, rank, timeMs } = entry
-    const known = this.#byKey.get(key)
-    if (known !== undefined && known.rank !== rank) this.#leave(key, known.rank)
+    const before = this.#byKey.get(key)?.rank ?? this.#vacated.get(key)
+    if (before !== undefined && before !== rank) this.#leave(key, before)
     this.#bucket(rank).set(key, entry)
     this.#vacated.delete(key)
     this.#byKey.set(key, entry)
@@ -186,25 +186,21 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
 
   #evict(): void {
     const { rowsMax, keepMs } = this.limits
-    while (this.#byKey.size > 0) {
-      const rank = this.#ranks[0]!
-      const entry = this.#first(rank)
-      if (entry === null) {
-        this.#dropBucket(rank)
-        continue
-      }
-      const isExpired = keepMs !== null && entry.timeMs !== null && entry.timeMs <= this.#reachedMs - keepMs
+    for (;;) {
+      const oldest = this.#oldest()
+      if (oldest === null) return
+      const isExpired = keepMs !== null && oldest.timeMs !== null && oldest.timeMs <= this.#reachedMs - keepMs
       if (this.#byKey.size <= rowsMax && !isExpired) return
-      this.#byKey.delete(entry.key)
-      this.#leave(entry.key, rank)
-      for (const observer of this.#observers) observer.removed(entry.key)
+      this.#byKey.delete(oldest.key)
+      this.#leave(oldest.key, oldest.rank)
+      for (const observer of this.#observers) observer.removed(oldest.key)
       this.#evictedCount++
     }
   }
 
-  /** The oldest entry of a bucket; null when all its places are vacated. */
-  #first(rank: number): ViewEntry<Row> | null {
-    for (const entry of this.#buckets.get(rank)!.values()) if (entry !== null) return entry
+  /** The entry that leaves first; places that are vacated are passed over. */
+  #oldest(): ViewEntry<Row> | null {
+    for (const rank of this.#ranks) for (const entry of this.#buckets.get(rank)!.values()) if (entry !== null) return entry
     return null
   }
 
@@ -212,10 +208,7 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
     const bucket = this.#buckets.get(rank)
     if (bucket === undefined) return
     bucket.delete(key)
-    if (bucket.size === 0) this.#dropBucket(rank)
-  }
-
-  #dropBucket(rank: number): void {
+    if (bucket.size > 0) return
     this.#buckets.delete(rank)
     if (this.#ranks[0] === rank) this.#ranks.shift()
     else this.#ranks.splice(placeOf(this.#ranks, rank), 1)

@@ -85,7 +85,7 @@ export function beginAnew(view: MaterializedView, { limits, continues, fromRow }
   view.limits = limits
   if (!continues) return view.clear()
   if (fromRow === null) return
-  for (const { key } of Array.from(view.entries())) if (Number(key) >= fromRow) view.take(key)
+  for (const { key } of view.entries()) if (Number(key) >= fromRow) view.take(key)
 }
 
 function entryOf(delta: ViewDelta, key: string, index: number): ViewEntry {

@@ -136,7 +136,7 @@ class ViewWriter<Row> implements SinkWriter {
   prepare(): Promise<SinkState> {
     const rowCount = this.#rowCount
     if (!this.#isDurable) return Promise.resolve({ rowCount })
-    return Promise.resolve({ rowCount, rows: Array.from(this.#view.entries(), ({ row, pane }) => accumulatorText([row, pane])) })
+    return Promise.resolve({ rowCount, rows: this.#view.entries().map(({ row, pane }) => accumulatorText([row, pane])) })
   }
 
   commit(): Promise<void> {
@@ -173,8 +173,7 @@ class ViewWriter<Row> implements SinkWriter {
 
   /** What came behind the checkpoint comes again. */
   #takeBack(): void {
-    const again = Array.from(this.#view.entries(), ({ key }) => key).filter((key) => Number(key) >= this.#rowCount)
-    for (const key of again) this.#view.take(key)
+    for (const { key } of this.#view.entries()) if (Number(key) >= this.#rowCount) this.#view.take(key)
   }
 
   #restore(restored: SinkState): void {

@@ -56,14 +56,31 @@ export interface ViewObserver {
   removed(key: string): void
 }
 
+/** The place of an entry among those of its rank, kept while the entry is replaced. */
+interface Place<Row> {
+  readonly key: string
+  readonly bucket: Bucket<Row>
+  /** Null: vacated, until changes are published. */
+  entry: ViewEntry<Row> | null
+  before: Place<Row> | null
+  behind: Place<Row> | null
+}
+
+/** Places of one rank, in the order of their making: a list of which any can leave at once. */
+interface Bucket<Row> {
+  readonly rank: number
+  first: Place<Row> | null
+  last: Place<Row> | null
+}
+
 export class MaterializedView<Row = RowObject> implements View<Row> {
   limits: ViewLimits
-  readonly #byKey = new Map<string, ViewEntry<Row>>()
-  readonly #buckets = new Map<number, Map<string, ViewEntry<Row> | null>>()
-  /** Of the buckets, ascending. */
-  #ranks: number[] = []
-  /** Keys whose entry was taken back since changes were published: their place is kept for what may follow at once. */
-  #vacated = new Map<string, number>()
+  readonly #places = new Map<string, Place<Row>>()
+  readonly #buckets = new Map<number, Bucket<Row>>()
+  /** The buckets by their rank. */
+  #inOrder: Bucket<Row>[] = []
+  /** Places whose entry was taken back since changes were published: they wait for what may follow at once. */
+  readonly #vacated = new Set<Place<Row>>()
   readonly #listeners = new Set<() => void>()
   readonly #observers = new Set<ViewObserver>()
   /** Up to where event time has come for rows that were not early, ms. */
@@ -90,7 +107,7 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
   }
 
   get size(): number {
-    return this.#byKey.size
+    return this.#places.size - this.#vacated.size
   }
 
   get evictedCount(): number {
@@ -98,12 +115,16 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
   }
 
   get(key: string): ViewEntry<Row> | undefined {
-    return this.#byKey.get(key)
+    return this.#places.get(key)?.entry ?? undefined
   }
 
   /** All entries in the order of a snapshot. */
-  *entries(): Generator<ViewEntry<Row>> {
-    for (const rank of this.#ranks) for (const entry of this.#buckets.get(rank)!.values()) if (entry !== null) yield entry
+  entries(): ViewEntry<Row>[] {
+    const entries: ViewEntry<Row>[] = []
+    for (const { first } of this.#inOrder) {
+      for (let place = first; place !== null; place = place.behind) if (place.entry !== null) entries.push(place.entry)
+    }
+    return entries
   }
 
   /** Has every entry that changes told to `observer`. @returns what ends that. */
@@ -112,14 +133,17 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
     return () => void this.#observers.delete(observer)
   }
 
-  /** Puts a row in the place of the one with its key, or behind those of its bucket. */
+  /** Puts a row in the place of the one with its key, or behind those of its rank. */
   put(entry: ViewEntry<Row>): void {
     const { key, rank, timeMs } = entry
-    const before = this.#byKey.get(key)?.rank ?? this.#vacated.get(key)
-    if (before !== undefined && before !== rank) this.#leave(key, before)
-    this.#bucket(rank).set(key, entry)
-    this.#vacated.delete(key)
-    this.#byKey.set(key, entry)
+    let place = this.#places.get(key)
+    if (place !== undefined && place.bucket.rank !== rank) {
+      this.#leave(place)
+      place = undefined
+    }
+    place ??= this.#append(key, rank)
+    place.entry = entry
+    this.#vacated.delete(place)
     if (timeMs !== null && entry.pane.timing > 0 && timeMs > this.#reachedMs) this.#reachedMs = timeMs
     for (const observer of this.#observers) observer.changed(key)
     this.#isChanged = true
@@ -128,11 +152,10 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
 
   /** Takes a row away. Its place is kept until the change is published. */
   take(key: string): void {
-    const known = this.#byKey.get(key)
-    if (known === undefined) return
-    this.#byKey.delete(key)
-    this.#buckets.get(known.rank)!.set(key, null)
-    this.#vacated.set(key, known.rank)
+    const place = this.#places.get(key)
+    if (place === undefined || place.entry === null) return
+    place.entry = null
+    this.#vacated.add(place)
     for (const observer of this.#observers) observer.removed(key)
     this.#isChanged = true
   }
@@ -145,20 +168,19 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
   }
 
   clear(): void {
-    for (const key of this.#byKey.keys()) for (const observer of this.#observers) observer.removed(key)
-    if (this.#byKey.size > 0 || this.#evictedCount > 0) this.#isChanged = true
-    this.#byKey.clear()
+    if (this.#places.size > 0 || this.#evictedCount > 0) this.#isChanged = true
+    for (const { key } of this.entries()) for (const observer of this.#observers) observer.removed(key)
+    this.#places.clear()
     this.#buckets.clear()
     this.#vacated.clear()
-    this.#ranks = []
+    this.#inOrder = []
     this.#reachedMs = Number.NEGATIVE_INFINITY
     this.#evictedCount = 0
   }
 
   /** Makes the changes since the last call visible, and tells those who have subscribed. @throws what a listener throws, when all were told. */
   publish(): void {
-    for (const [key, rank] of this.#vacated) this.#leave(key, rank)
-    this.#vacated.clear()
+    for (const place of this.#vacated) this.#leave(place)
     if (!this.#isChanged) return
     this.#isChanged = false
     this.#version++
@@ -174,76 +196,78 @@ export class MaterializedView<Row = RowObject> implements View<Row> {
     if (failure !== null) throw failure.error
   }
 
-  #bucket(rank: number): Map<string, ViewEntry<Row> | null> {
+  #append(key: string, rank: number): Place<Row> {
     let bucket = this.#buckets.get(rank)
     if (bucket === undefined) {
-      bucket = new Map()
+      bucket = { rank, first: null, last: null }
       this.#buckets.set(rank, bucket)
-      insertSorted(this.#ranks, rank)
+      // Windows come in the order of their ends, nearly always.
+      if (rank > (this.#inOrder.at(-1)?.rank ?? Number.NEGATIVE_INFINITY)) this.#inOrder.push(bucket)
+      else this.#inOrder.splice(this.#indexOf(rank), 0, bucket)
     }
-    return bucket
+    const place: Place<Row> = { key, bucket, entry: null, before: bucket.last, behind: null }
+    if (bucket.last === null) bucket.first = place
+    else bucket.last.behind = place
+    bucket.last = place
+    this.#places.set(key, place)
+    return place
+  }
+
+  #leave(place: Place<Row>): void {
+    const { key, bucket, before, behind } = place
+    this.#places.delete(key)
+    this.#vacated.delete(place)
+    if (before === null) bucket.first = behind
+    else before.behind = behind
+    if (behind === null) bucket.last = before
+    else behind.before = before
+    if (bucket.first !== null) return
+    this.#buckets.delete(bucket.rank)
+    if (this.#inOrder[0] === bucket) this.#inOrder.shift()
+    else this.#inOrder.splice(this.#indexOf(bucket.rank), 1)
+  }
+
+  /** Where the bucket of a rank is, or belongs. */
+  #indexOf(rank: number): number {
+    let low = 0
+    let high = this.#inOrder.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#inOrder[middle]!.rank < rank) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   #evict(): void {
     const { rowsMax, keepMs } = this.limits
-    for (;;) {
+    while (this.size > rowsMax || keepMs !== null) {
       const oldest = this.#oldest()
       if (oldest === null) return
-      const isExpired = keepMs !== null && oldest.timeMs !== null && oldest.timeMs <= this.#reachedMs - keepMs
-      if (this.#byKey.size <= rowsMax && !isExpired) return
-      this.#byKey.delete(oldest.key)
-      this.#leave(oldest.key, oldest.rank)
+      const timeMs = oldest.entry!.timeMs
+      const isExpired = keepMs !== null && timeMs !== null && timeMs <= this.#reachedMs - keepMs
+      if (this.size <= rowsMax && !isExpired) return
+      this.#leave(oldest)
       for (const observer of this.#observers) observer.removed(oldest.key)
       this.#evictedCount++
     }
   }
 
   /** The entry that leaves first; places that are vacated are passed over. */
-  #oldest(): ViewEntry<Row> | null {
-    for (const rank of this.#ranks) for (const entry of this.#buckets.get(rank)!.values()) if (entry !== null) return entry
+  #oldest(): Place<Row> | null {
+    for (const { first } of this.#inOrder) {
+      for (let place = first; place !== null; place = place.behind) if (place.entry !== null) return place
+    }
     return null
   }
 
-  #leave(key: string, rank: number): void {
-    const bucket = this.#buckets.get(rank)
-    if (bucket === undefined) return
-    bucket.delete(key)
-    if (bucket.size > 0) return
-    this.#buckets.delete(rank)
-    if (this.#ranks[0] === rank) this.#ranks.shift()
-    else this.#ranks.splice(placeOf(this.#ranks, rank), 1)
-  }
-
   #makeSnapshot(): ViewSnapshot<Row> {
-    const rows: Row[] = []
-    const panes: Pane[] = []
-    for (const entry of this.entries()) {
-      rows.push(entry.row)
-      panes.push(entry.pane)
-    }
+    const entries = this.entries()
     return Object.freeze({
       version: this.#version,
-      rows: Object.freeze(rows),
-      panes: Object.freeze(panes),
+      rows: Object.freeze(entries.map(({ row }) => row)),
+      panes: Object.freeze(entries.map(({ pane }) => pane)),
       evictedCount: this.#evictedCount,
     })
   }
-}
-
-/** Where `rank` is, or belongs, in an ascending list. */
-function placeOf(ranks: readonly number[], rank: number): number {
-  let low = 0
-  let high = ranks.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (ranks[middle]! < rank) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-function insertSorted(ranks: number[], rank: number): void {
-  // Windows come in the order of their ends, nearly always.
-  if (ranks.length === 0 || ranks.at(-1)! < rank) ranks.push(rank)
-  else ranks.splice(placeOf(ranks, rank), 0, rank)
 }

@@ -3,6 +3,7 @@ import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import {
   boundedOutOfOrderness,
+  ConnectorError,
   count,
   generatedSource,
   iterableSource,
@@ -183,7 +184,7 @@ describe('a sink that is iterated', () => {
   test('a checkpoint waits until what came before it is delivered, so that a crash loses nothing', async () => {
     const store = memoryCheckpoints()
     const sink = iterableSink({ rowsMax: 100 })
-    const run = await started(sink, { checkpoints: { store, every: '1h' } })
+    const run = await started(sink, { checkpoints: { store, every: '1h' }, restart: false })
     const iterator = sink[Symbol.asyncIterator]()
     for (let index = 0; index < 50; index++) await iterator.next()
     let isDone = false
@@ -210,6 +211,28 @@ describe('a sink that is iterated', () => {
     expect(first).toBeGreaterThan(0)
     expect(seen.size).toBe(WINDOWS - 50)
     await run.stop().catch(() => {})
+  })
+
+  test('goes on when the job restarts itself, and gives every window at least once', async () => {
+    const sink = iterableSink<{ windowStart: number; n: number }>({ rowsMax: 50 })
+    let failures = 0
+    const source = generatedSource(WINDOWS, (builder, from, many) => {
+      if (from > 1_500 && failures++ === 0) throw new ConnectorError('SOURCE_FAILED', 'the source is dry', { retryable: true })
+      for (let index = from; index < from + many; index++) builder.appendRow(rows[index]!, '')
+    })
+    const run = await started(sink, {
+      sources: { readings: source },
+      checkpoints: { store: memoryCheckpoints(), every: '5ms' },
+      restart: { attempts: 1 },
+      onWarning: () => {},
+    })
+    const seen: number[] = []
+    for await (const { windowStart } of sink) {
+      seen.push(windowStart)
+      if (seen.length % 50 === 0) await systemClock.yield()
+    }
+    expect(await run.finished).toMatchObject({ state: 'ended', restarts: 1 })
+    expect([...new Set(seen)]).toEqual(rows.map(({ at }) => at))
   })
 
   test('refuses a number of rows that is none', () => {

@@ -1,0 +1,22 @@
+/** The ready-made job worker, in real pages. */
+
+import { expect, test } from '@playwright/test'
+import type { Scenes } from './plan-worker-page.ts'
+
+declare const scenes: Scenes
+
+test.beforeEach(async ({ page }) => {
+  await page.goto('/plan-worker')
+  await page.waitForFunction('globalThis.scenes')
+})
+
+test('a plan and data are all a page needs for a job in a worker', async ({ page }) => {
+  const result = await page.evaluate(() => scenes.whole({ parallelism: 2, host: 'auto' }))
+  expect(result).toEqual({ state: 'ended', recordsIn: 5_000, tier: 'shared', parallelism: 2, isEqual: true })
+})
+
+test('what a page describes wrongly is refused by name, with what there is', async ({ page }) => {
+  const result = await page.evaluate(() => scenes.refused({ plan: {}, sources: { readings: { kind: 'webSockets' } }, sinks: {} }))
+  expect(result).toMatchObject({ name: 'ConfigError', code: 'KIND_UNKNOWN', message: expect.stringContaining('sources.readings.kind') })
+  expect(result.message).toMatch(/one of .*rows/)
+})

@@ -11,6 +11,9 @@ const only = process.argv.slice(2)
 // Two kernels of one folder: the slice kernel for plain windows, and the pane kernel for everything else.
 const kernels = { kernel: 'index.ts', 'kernel-panes': 'panes.ts' }
 
+/** Files that import a kernel as a `WebAssembly.Module`, and how the import says so: workerd's way, and that of Vercel's edge runtime. */
+const moduleFiles = { workerd: '', 'edge-light': '?module' }
+
 export function buildKernel(name) {
   mkdirSync(`${root}dist`, { recursive: true })
   for (const target of ['shared', 'plain', 'debug']) {
@@ -22,6 +25,10 @@ export function buildKernel(name) {
   }
   const inline = (target) => readFileSync(`${root}dist/${name}-${target}.wasm`).toString('base64')
   writeFileSync(`${root}dist/${name}-inline.js`, `export const shared = '${inline('shared')}'\nexport const plain = '${inline('plain')}'\n`)
+  // Edge runtimes compile nothing at run time: there the bundler hands the kernel over as a module.
+  for (const [file, suffix] of Object.entries(moduleFiles)) {
+    writeFileSync(`${root}dist/${name}-${file}.js`, `export { default as plain } from './${name}-plain.wasm${suffix}'\n`)
+  }
 }
 
 export async function buildBundles() {
@@ -66,11 +73,8 @@ export async function buildBundles() {
     logLevel: 'warning',
   })
   // Chunks are named by their content: those of earlier builds go.
-  const built = new Set([
-    'dist/kernel-worker.js',
-    ...Object.keys(metafile.outputs),
-    ...Object.keys(kernels).map((name) => `dist/${name}-inline.js`),
-  ])
+  const kernelFiles = Object.keys(kernels).flatMap((name) => ['inline', ...Object.keys(moduleFiles)].map((file) => `dist/${name}-${file}.js`))
+  const built = new Set(['dist/kernel-worker.js', ...Object.keys(metafile.outputs), ...kernelFiles])
   for (const name of readdirSync(`${root}dist`)) {
     if (/\.js(\.map)?$/.test(name) && !built.has(`dist/${name}`)) rmSync(`${root}dist/${name}`)
   }

@@ -1,6 +1,7 @@
 /**
- * Compiles a kernel. Kernels travel as base64 inside the package, so that every bundler takes them along without being told; each is
- * loaded only when a job starts that has a window for it.
+ * A kernel as a module. Kernels travel as base64 inside the package, so that every bundler takes them along without being told, and are compiled
+ * here; edge runtimes refuse to compile, and import them as modules (conditions of `#kernel` in package.json). Each is loaded only when a job starts
+ * that has a window for it.
  */
 
 import { ConfigError } from '../errors.ts'
@@ -13,21 +14,34 @@ export function kernelModule(isShared: boolean, kind: KernelKind): Promise<WebAs
   const name = `${kind} ${isShared}`
   let module = compiled.get(name)
   if (module === undefined) {
-    module = compile(isShared, kind)
+    module = load(isShared, kind)
     compiled.set(name, module)
   }
   return module
 }
 
-async function compile(isShared: boolean, kind: KernelKind): Promise<WebAssembly.Module> {
+async function load(isShared: boolean, kind: KernelKind): Promise<WebAssembly.Module> {
   const kernel = await (kind === 'slices' ? import('#kernel') : import('#kernel-panes'))
-  const text = atob(isShared ? kernel.shared : kernel.plain)
-  const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0))
+  const found = isShared ? kernel.shared : kernel.plain
+  if (found instanceof WebAssembly.Module) return found
+  if (typeof found !== 'string') {
+    throw new ConfigError(
+      'KERNEL_MISSING',
+      `The kernel was bundled as ${typeof found}, not as a WebAssembly.Module or base64; have the bundler keep .wasm files as modules (wrangler does), or leave out the condition workerd`,
+    )
+  }
+  return compile(found)
+}
+
+async function compile(base64: string): Promise<WebAssembly.Module> {
+  const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
   try {
     return await WebAssembly.compile(bytes)
   } catch (cause) {
-    throw new ConfigError('WASM_REFUSED', "Cannot compile the kernel; a Content-Security-Policy must allow script-src 'wasm-unsafe-eval'", {
-      cause,
-    })
+    throw new ConfigError(
+      'WASM_REFUSED',
+      "Cannot compile the kernel; a Content-Security-Policy must allow script-src 'wasm-unsafe-eval', an edge runtime needs the conditions workerd or edge-light when it is bundled",
+      { cause },
+    )
   }
 }

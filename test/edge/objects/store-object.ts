@@ -1,0 +1,46 @@
+/** A Durable Object that runs the contracts of stores on its own storage: `GET /` answers what came of them. */
+
+import { durableObjectCheckpoints, memoryCheckpoints } from 'millrace/edge'
+import { checkpointStoreContract } from '../../contract/checkpoint-store-contract.ts'
+import { runSuite } from '../../support/portable-suite.ts'
+import { declareJournalLaws } from '../journal-laws.ts'
+import { declareObjectStoreLaws, objectPlace, type TestStorage } from '../object-store-laws.ts'
+
+export class Stores {
+  readonly #storage: TestStorage
+
+  constructor(context: { readonly storage: TestStorage }) {
+    this.#storage = context.storage
+  }
+
+  async fetch(): Promise<Response> {
+    checkpointStoreContract('durable object', () => objectPlace(this.#storage), {
+      locksLiveOwners: false,
+      detectsLoss: true,
+      canBeDamaged: true,
+    })
+    checkpointStoreContract(
+      'memory, in workerd',
+      async () => {
+        const store = memoryCheckpoints()
+        return { restarted: () => store }
+      },
+      { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
+    )
+    declareObjectStoreLaws(this.#storage)
+    declareJournalLaws('durable object', async () => {
+      await this.#storage.deleteAll()
+      const store = durableObjectCheckpoints(this.#storage)
+      return { restarted: () => store }
+    })
+    return Response.json(await runSuite())
+  }
+}
+
+interface Environment {
+  readonly STORES: { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } }
+}
+
+export default {
+  fetch: (request: Request, { STORES }: Environment) => STORES.get(STORES.idFromName('stores')).fetch(request),
+}

@@ -6,7 +6,8 @@
  * Invariant: an export answers a status and never traps; once it has answered a negative one, `step` answers that for ever.
  */
 import {
-  COUNTER_KEYS, COUNTER_LATE_DROPPED, COUNTER_LATE_UPDATES, COUNTER_OUTSIDE, COUNTER_RECORDS_IN, COUNTER_RESULTS, COUNTER_SLICES,
+  COUNTER_KEYS, COUNTER_LATE_DROPPED, COUNTER_LATE_UPDATES, COUNTER_NEXT_CLOCK, COUNTER_NEXT_EVENT, COUNTER_OUTSIDE, COUNTER_RECORDS_IN,
+  COUNTER_RESULTS, COUNTER_SLICES,
   COUNTER_STATE_BYTES, COUNTER_WATERMARK, CONFIG_BYTES, LAYOUT_VERSION, SLOT_BARRIER, SLOT_BATCH, SLOT_CHECKPOINT_OFFSET, SLOT_DICTIONARY,
   SLOT_END, SLOT_EPOCH_OFFSET, SLOT_GENERATION_OFFSET, SLOT_KIND_OFFSET, STATUS_BARRIER, STATUS_CONFIG_INVALID, STATUS_END, STATUS_IDLE,
   STATUS_OK, STATUS_OUTPUT_FULL, STATUS_PROGRESS, STATUS_SLOT_INVALID, STATUS_STATE_LIMIT,
@@ -30,7 +31,7 @@ import { releaseSnapshot, resetSnapshot, snapshotBlock, snapshotSize } from "./s
 import { writeSnapshot } from "./state/snapshot";
 import { configureSlices as configureSliceState, sliceCount } from "./state/window-state";
 import { beginRestore, endRestore, restoreOne } from "./state-restorer";
-import { beginTime, watermarkMs } from "./time/timers";
+import { beginTime, nextDueMs, watermarkMs } from "./time/timers";
 import { resetMerges } from "./window/sliding-merge";
 import { configureFiring } from "./window/window-firing";
 import { configureSlices as configureSliceTimes, span } from "./window/slice-assigner";
@@ -197,5 +198,7 @@ export function counter(index: i32): f64 {
   if (index == COUNTER_SLICES) return sliceCount;
   if (index == COUNTER_STATE_BYTES) return arenaBytes();
   if (index == COUNTER_WATERMARK) return watermarkMs;
+  if (index == COUNTER_NEXT_EVENT) return nextDueMs();
+  if (index == COUNTER_NEXT_CLOCK) return Infinity;
   return index == COUNTER_OUTSIDE ? outsideCount() : NaN;
 }

@@ -390,7 +390,9 @@ export const COUNTER_STATE_BYTES = 6;
 export const COUNTER_WATERMARK = 7; // ms; -Infinity before the first
 export const COUNTER_OUTSIDE = 8; // records that lie in no window (slide larger than size)
 export const COUNTER_CLOSED = 9; // (record, window) pairs refused because the window's trigger had finished
-export const COUNTERS = 10;
+export const COUNTER_NEXT_EVENT = 10; // watermark at which something is due next, ms; Infinity: nothing waits
+export const COUNTER_NEXT_CLOCK = 11; // the same on the host's clock
+export const COUNTERS = 12;
 
 /**
  * Snapshot: sections one after the other, each for one key group, so that a job can restart with another number of

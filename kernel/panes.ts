@@ -7,7 +7,7 @@
  * Invariant: an export answers a status and never traps; once it has answered a negative one, `step` answers that for ever.
  */
 import {
-  CONFIG_BYTES, COUNTER_CLOSED, COUNTER_KEYS, COUNTER_LATE_DROPPED, COUNTER_LATE_UPDATES, COUNTER_OUTSIDE, COUNTER_RECORDS_IN, COUNTER_RESULTS,
+  CONFIG_BYTES, COUNTER_CLOSED, COUNTER_KEYS, COUNTER_LATE_DROPPED, COUNTER_LATE_UPDATES, COUNTER_NEXT_CLOCK, COUNTER_NEXT_EVENT, COUNTER_OUTSIDE, COUNTER_RECORDS_IN, COUNTER_RESULTS,
   COUNTER_SLICES, COUNTER_STATE_BYTES, COUNTER_WATERMARK, LAYOUT_VERSION, SLOT_BARRIER, SLOT_BATCH, SLOT_CHECKPOINT_OFFSET, SLOT_DICTIONARY,
   SLOT_END, SLOT_EPOCH_OFFSET, SLOT_GENERATION_OFFSET, SLOT_KIND_OFFSET, STATUS_BARRIER, STATUS_CONFIG_INVALID, STATUS_END, STATUS_IDLE,
   STATUS_OK, STATUS_OUTPUT_FULL, STATUS_PROGRESS, STATUS_SLOT_INVALID, STATUS_STATE_LIMIT,
@@ -30,7 +30,7 @@ import { beginRestore, endRestore, restoredSweptMs, restoreOne } from "./pane/pa
 import { writePaneSnapshot } from "./pane/pane-snapshot";
 import { beginClocks, watermarkMs } from "./pane/pane-time";
 import { configurePending, panesEmitted } from "./pane/pending-panes";
-import { configureTimers } from "./pane/timer-queue";
+import { configureTimers, earliestMs } from "./pane/timer-queue";
 import { configureTrigger } from "./pane/trigger";
 import { configureAssigner } from "./pane/window-assigner";
 import { closedRecords, configureContents } from "./pane/window-contents";
@@ -206,5 +206,7 @@ export function counter(index: i32): f64 {
   if (index == COUNTER_STATE_BYTES) return arenaBytes();
   if (index == COUNTER_WATERMARK) return watermarkMs;
   if (index == COUNTER_OUTSIDE) return outsideRecords;
+  if (index == COUNTER_NEXT_EVENT) return earliestMs(0);
+  if (index == COUNTER_NEXT_CLOCK) return earliestMs(1);
   return index == COUNTER_CLOSED ? closedRecords : NaN;
 }

@@ -21,21 +21,29 @@ export interface Clock {
    * one may still come. Clocks of tests may say otherwise.
    */
   overMs?(): number
+  /** Whether time comes from a log that is read again after a restart: then it goes on exactly where a checkpoint left it. */
+  readonly isLogged?: boolean
 }
 
 /**
  * Lets the event loop have a turn. Node, Deno and Bun have `setImmediate`, behind which files and sockets get theirs; a port of our own would
- * not do there, because Node works off a thousand messages before it looks at anything else. Pages have only the port.
+ * not do there, because Node works off a thousand messages before it looks at anything else. Pages have only the port. Edge workers must not
+ * have one: a port that is open keeps them from being put to sleep, and timers are no longer than asked for there.
  */
 const turn: (resolve: () => void) => void =
   typeof setImmediate === 'function'
     ? (resolve) => void setImmediate(resolve)
-    : (resolve) => {
+    : isEdge()
+      ? (resolve) => void setTimeout(resolve, 0)
+      : (resolve) => {
         turns ??= new MessageChannel()
         turns.port1.onmessage = () => waiting.shift()?.()
         waiting.push(resolve)
         turns.port2.postMessage(null)
       }
+function isEdge(): boolean {
+  return globalThis.navigator?.userAgent === 'Cloudflare-Workers' || typeof MessageChannel !== 'function'
+}
 let turns: MessageChannel | null = null
 const waiting: (() => void)[] = []
 

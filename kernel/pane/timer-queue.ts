@@ -66,6 +66,12 @@ export function nextDueEntry(domain: i32, nowMs: f64): usize {
   return 0;
 }
 
+/** The earliest time that an entry may be due at: too early when its timer is no longer wanted, never too late; Infinity when there is none. */
+export function earliestMs(domain: i32): f64 {
+  const at = heap(domain);
+  return load<i32>(at + 8) > 0 ? load<f64>(<usize>load<u32>(at) + TIMER_TIME) : Infinity;
+}
+
 function isBefore(a: usize, b: usize): bool {
   const timeA = load<f64>(a);
   const timeB = load<f64>(b);

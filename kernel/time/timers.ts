@@ -43,6 +43,12 @@ export function nextDue(): bool {
   return true;
 }
 
+/** The watermark at which the next window with a live slice is due; Infinity when no window waits. */
+export function nextDueMs(): f64 {
+  const at = lowerBound(nextWindow * stride);
+  return at < sliceCount ? windowEnd(max(nextWindow, firstWindowOf(sliceNumber(sliceAt(at))))) - 1 : Infinity;
+}
+
 export function isComplete(window: f64): bool {
   return windowEnd(window) - 1 <= watermarkMs;
 }

@@ -62,6 +62,10 @@ export interface WindowStatus {
   /** Slices held, or windows where every window is kept by itself. */
   readonly slices: number
   readonly stateBytes: number
+  /** Watermark at which something is due next, at the earliest; null when nothing waits for event time. */
+  readonly nextEventMs: number | null
+  /** The same on the job's clock, of windows and triggers that go by it, ms since the epoch. */
+  readonly nextClockMs: number | null
 }
 
 /** An operator with state that runs before rows are divided by key: sorting, deduplication, sequence tracking. */
@@ -205,7 +209,14 @@ function windowStatus(parts: JobParts, index: number, counters: readonly Subtask
     keys: sum('keys'),
     slices: sum('slices'),
     stateBytes: sum('stateBytes'),
+    nextEventMs: leastOf(counters, 'nextEventMs'),
+    nextClockMs: leastOf(counters, 'nextClockMs'),
   }
+}
+
+function leastOf(counters: readonly SubtaskCounters[], name: 'nextEventMs' | 'nextClockMs'): number | null {
+  const least = Math.min(...counters.map((subtask) => subtask[name]))
+  return Number.isFinite(least) ? least : null
 }
 
 function trackWatermark(parts: JobParts, eventTimeUid: string): number {

@@ -12,7 +12,7 @@ import { FLUSH_AFTER_MS_DEFAULT } from '../plan-watermark.ts'
 import { IdlenessDetector } from '../source/idleness-detector.ts'
 import { FutureGuard } from './future-guard.ts'
 import type { TimedChunk } from './stage.ts'
-import { type TimeStatistics, TimeTrack, type TimeTrackOptions, type TimeTrackState } from './time-track.ts'
+import { type SplitTimeState, type TimeStatistics, TimeTrack, type TimeTrackOptions, type TimeTrackState } from './time-track.ts'
 
 /** How often a watermark that follows the clock is sent: every one wakes the subtasks. */
 const TICK_MS = 200
@@ -45,6 +45,28 @@ export class RuledTimeTrack extends TimeTrack {
     this.#splitRecordsMs = splits.map(() => this.#recordsMs)
     this.#idleness = splits.map(() => (isLive && idleAfterMs !== undefined ? new IdlenessDetector(idleAfterMs) : null))
     this.#guard.count = restored?.futureRecords ?? 0
+    this.#restoreSilence(splits.map(({ state }) => state?.silence))
+  }
+
+  /** With time from a log, silence goes on where the checkpoint left it; elsewhere it begins anew, since a source that was away was not silent. */
+  #restoreSilence(silences: readonly SplitTimeState['silence'][]): void {
+    if (this.options.clock.isLogged !== true) return
+    const nowMs = this.#recordsMs
+    silences.forEach((silence, index) => {
+      if (silence === undefined) return
+      this.#splitRecordsMs[index] = nowMs - silence.recordsAgoMs
+      if (silence.flushedAgoMs !== null) this.#flushedMs = nowMs - silence.flushedAgoMs
+    })
+    if (silences.every((silence) => silence !== undefined)) this.#recordsMs = Math.max(...this.#splitRecordsMs)
+  }
+
+  override splitState(split: number): SplitTimeState {
+    const state = super.splitState(split)
+    const { clock } = this.options
+    if (clock.isLogged !== true) return state
+    const nowMs = clock.monotonic()
+    const flushedAgoMs = this.#flushedMs === Number.NEGATIVE_INFINITY ? null : nowMs - this.#flushedMs
+    return { ...state, silence: { recordsAgoMs: nowMs - this.#splitRecordsMs[split]!, flushedAgoMs } }
   }
 
   override observe(chunk: TimedChunk, leastMs: number, largestMs: number): TimedChunk {
@@ -165,7 +187,13 @@ export class RuledTimeTrack extends TimeTrack {
       idleSplits: open.filter((index) => !this.combiner.isActive(index)).length,
       heldSplits: open.filter((index) => this.isHeld(index)).length,
       isFlushing: Number.isFinite(this.watermarkMs) && this.#isSilent(this.options.clock.monotonic()),
+      flushesInMs: this.#flushesInMs(),
     }
+  }
+
+  #flushesInMs(): number | null {
+    if (this.#flushAfterMs === Number.POSITIVE_INFINITY || this.watermarkMs === Number.POSITIVE_INFINITY) return null
+    return Math.max(0, this.#recordsMs + this.#flushAfterMs - this.options.clock.monotonic())
   }
 }
 

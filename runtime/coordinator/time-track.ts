@@ -38,6 +38,8 @@ export interface SplitTimeState {
   readonly watermarkMs?: number | null
   readonly delayMsMax?: number
   readonly generator?: GeneratorState
+  /** Of jobs whose time comes from a log: how long ago the last records came, and up to when silence has been made into event time, ms. */
+  readonly silence?: { readonly recordsAgoMs: number; readonly flushedAgoMs: number | null }
 }
 
 /** What a checkpoint keeps of an `eventTime` operator beside its splits. */
@@ -79,6 +81,8 @@ export interface TimeStatistics {
   readonly futureRecords: number
   /** Whether event time goes on by the clock because nothing comes. */
   readonly isFlushing: boolean
+  /** How long nothing more must come until it does, ms, 0 while it does; null: never. */
+  readonly flushesInMs: number | null
 }
 
 export class TimeTrack implements TimeObserver {
@@ -237,6 +241,7 @@ export class TimeTrack implements TimeObserver {
       endedSplits: this.splits.filter(({ isEnded }) => isEnded).length,
       futureRecords: this.futureRecords,
       isFlushing: false,
+      flushesInMs: null,
     }
   }
 }

@@ -40,6 +40,9 @@ export interface SubtaskCounters {
   readonly outside: number
   /** Pairs of record and window that were refused because the window's trigger had finished. */
   readonly closed: number
+  /** Watermark at which something is due next, and the same on the host's clock; +Infinity when nothing waits. */
+  readonly nextEventMs: number
+  readonly nextClockMs: number
 }
 
 /** Memory for a subtask: rings at its low end, state above. @throws ConfigError `MEMORY_UNAVAILABLE` */
@@ -143,6 +146,8 @@ export class KernelInstance {
       watermarkMs: counter(L.COUNTER_WATERMARK),
       outside: counter(L.COUNTER_OUTSIDE),
       closed: this.#layout.kernel === 'panes' ? counter(L.COUNTER_CLOSED) : 0,
+      nextEventMs: counter(L.COUNTER_NEXT_EVENT),
+      nextClockMs: counter(L.COUNTER_NEXT_CLOCK),
     }
   }
 

@@ -7,7 +7,7 @@
  * Invariant: wall clock and monotonic clock go forward together, by what was advanced.
  */
 
-import { type Clock, systemClock } from '../clock.ts'
+import { SteppedClock } from '../stepped-clock.ts'
 
 export interface ManualClockOptions {
   /** The wall clock at the beginning, ms since the epoch; default 0. */
@@ -16,15 +16,13 @@ export interface ManualClockOptions {
   readonly timers?: 'after' | 'at'
 }
 
-export class ManualClock implements Clock {
-  readonly tickMs = 1
+export class ManualClock extends SteppedClock {
   readonly #startMs: number
   readonly #runsAhead: number
   #passedMs = 0
-  #sleepers: (() => void)[] = []
-  #slept: (() => void)[] = []
 
   constructor(options: ManualClockOptions = {}) {
+    super()
     this.#startMs = options.startMs ?? 0
     this.#runsAhead = options.timers === 'at' ? 0 : 1
   }
@@ -46,30 +44,5 @@ export class ManualClock implements Clock {
     if (!(ms >= 0) || !Number.isFinite(ms)) throw new RangeError(`Time only goes forward: by a number of milliseconds from 0, not ${ms}`)
     this.#passedMs += ms
     this.wake()
-  }
-
-  /** Lets everybody who sleeps look again, though no time has passed. */
-  wake(): void {
-    for (const wake of this.#sleepers.splice(0)) wake()
-  }
-
-  /** Resolves when somebody goes to sleep after this call. */
-  nextSleep(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#slept.push(resolve)
-    })
-  }
-
-  sleep(_ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted === true) return resolve()
-      signal?.addEventListener('abort', () => resolve(), { once: true })
-      this.#sleepers.push(resolve)
-      for (const slept of this.#slept.splice(0)) slept()
-    })
-  }
-
-  yield(): Promise<void> {
-    return systemClock.yield()
   }
 }

@@ -242,9 +242,7 @@ export class TestHarness<J extends Job = Job> {
 
   /** Wakes the job and waits until it sleeps again, or is over. */
   async #turn(run: Run): Promise<void> {
-    const slept = this.#clock.nextSleep()
-    this.#clock.wake()
-    await Promise.race([slept, run.finished])
+    await Promise.race([this.#clock.turn(), run.finished])
     // What the job waits for, such as a hash of a checkpoint, may need the event loop.
     await this.#clock.yield()
   }

@@ -9,16 +9,21 @@
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as esbuild from 'esbuild'
-import type { MiniflareOptions } from 'miniflare'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /** Not later than what the workerd of the lock file knows. */
 export const COMPATIBILITY_DATE = '2026-07-01'
 
+export interface ModuleDefinition {
+  type: 'ESModule' | 'CompiledWasm'
+  path: string
+  contents: string | Uint8Array<ArrayBuffer>
+}
+
 export interface EdgeBundle {
   /** Options for Miniflare; add `durableObjects` and where they persist. */
-  readonly options: Pick<MiniflareOptions & { modules: object }, 'modules'> & { readonly compatibilityDate: string }
+  readonly options: { modules: ModuleDefinition[]; compatibilityDate: string }
   /** Bytes of the JavaScript. */
   readonly bytes: number
   readonly code: string
@@ -52,7 +57,7 @@ export async function edgeBundle(entry: string, { minify = false }: BundleOption
     options: {
       modules: [
         { type: 'ESModule', path: 'worker.js', contents: script.text },
-        ...kernels.map(({ path, contents }) => ({ type: 'CompiledWasm' as const, path: basename(path), contents })),
+        ...kernels.map(({ path, contents }) => ({ type: 'CompiledWasm' as const, path: basename(path), contents: contents.slice() })),
       ],
       compatibilityDate: COMPATIBILITY_DATE,
     },

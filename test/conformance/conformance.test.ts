@@ -10,7 +10,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { sharedDescribe, sharedPath } from '../support/shared-data.ts'
 import type { Case } from './case.ts'
-import { type CaseOutcome, runCase, runFolder } from './runner.ts'
+import { filesBeside, runFolder } from './folder.ts'
+import { type CaseOutcome, runCase } from './runner.ts'
 
 sharedDescribe('conformance', () => {
   test('every case whose features the product has passes', async () => {
@@ -38,7 +39,7 @@ sharedDescribe('conformance', () => {
       const changed = JSON.parse(`${text.slice(0, index)}${Number(number) + 1}${text.slice(index + number.length)}`) as typeof expectations
       let next = 0
       const script = original.script!.map((step) => ('expect' in step ? changed[next++]! : step))
-      expect(await runCase({ ...original, script }, file)).toMatchObject({ kind: 'failed' })
+      expect(await runCase({ ...original, script }, filesBeside(file))).toMatchObject({ kind: 'failed' })
     }
     expect(numbers.length).toBeGreaterThan(5)
   })
@@ -82,9 +83,9 @@ test('an input that was idle takes part again once it has caught up, and its wat
     { end: 2 },
     emits({ watermark: 14 }),
   ]
-  expect(await runCase(combine(3, script), '.')).toEqual({ id: 'own.case', kind: 'passed' })
-  expect(await runCase(combine(2, [watermark(0, 5), watermark(1, 6), emits({ watermark: 6 })]), '.')).toMatchObject({ kind: 'failed' })
-  expect(await runCase(combine(1, [watermark(0, 5), emits({ watermark: 5 }, { status: 'idle' })]), '.')).toMatchObject({ kind: 'failed' })
+  expect(await runCase(combine(3, script))).toEqual({ id: 'own.case', kind: 'passed' })
+  expect(await runCase(combine(2, [watermark(0, 5), watermark(1, 6), emits({ watermark: 6 })]))).toMatchObject({ kind: 'failed' })
+  expect(await runCase(combine(1, [watermark(0, 5), emits({ watermark: 5 }, { status: 'idle' })]))).toMatchObject({ kind: 'failed' })
 })
 
 test('generators of watermarks are probed, go idle by the clock, and go on after a restore', async () => {
@@ -109,13 +110,13 @@ test('generators of watermarks are probed, go idle by the clock, and go on after
     { probe: true },
     { expect: { watermark: 109, idle: false } },
   ]
-  expect(await runCase(generator(bounded, script), '.')).toEqual({ id: 'own.case', kind: 'passed' })
-  expect(await runCase(generator(bounded, [...script.slice(0, 3), { expect: { watermark: 88 } }]), '.')).toMatchObject({ kind: 'failed' })
-  expect(await runCase(generator({ ...bounded, timeout: 6 }, script), '.')).toMatchObject({ kind: 'failed' })
+  expect(await runCase(generator(bounded, script))).toEqual({ id: 'own.case', kind: 'passed' })
+  expect(await runCase(generator(bounded, [...script.slice(0, 3), { expect: { watermark: 88 } }]))).toMatchObject({ kind: 'failed' })
+  expect(await runCase(generator({ ...bounded, timeout: 6 }, script))).toMatchObject({ kind: 'failed' })
   const invalid = (definition: object) =>
     ({ ...generator({}, []), config: {}, script: undefined, invalid: [definition] }) as unknown as Case
-  expect(await runCase(invalid({ strategy: 'bounded-out-of-orderness', bound: -1 }), '.')).toMatchObject({ kind: 'passed' })
-  expect(await runCase(invalid({ strategy: 'idleness', timeout: 1 }), '.')).toMatchObject({ kind: 'failed' })
+  expect(await runCase(invalid({ strategy: 'bounded-out-of-orderness', bound: -1 }))).toMatchObject({ kind: 'passed' })
+  expect(await runCase(invalid({ strategy: 'idleness', timeout: 1 }))).toMatchObject({ kind: 'failed' })
 })
 
 const step = (t: number) => ({ t, key: 'k', value: 1 })
@@ -145,7 +146,7 @@ test('a restore in the middle of a script changes no expectation, with watermark
     restore,
     { expect: { out: [], dropped: 1 } },
   ]
-  expect(await runCase({ ...base, script: byHand }, '.')).toEqual({ id: 'own.case', kind: 'passed' })
+  expect(await runCase({ ...base, script: byHand })).toEqual({ id: 'own.case', kind: 'passed' })
   const generated = [
     step(1),
     restore,
@@ -162,14 +163,14 @@ test('a restore in the middle of a script changes no expectation, with watermark
     { expect: { out: [], dropped: 1 } },
   ]
   const watermark = { strategy: 'bounded-out-of-orderness', bound: 0, emit: 'per-event' }
-  expect(await runCase({ ...base, config: { ...base.config, watermark }, script: generated }, '.')).toEqual({
+  expect(await runCase({ ...base, config: { ...base.config, watermark }, script: generated })).toEqual({
     id: 'own.case',
     kind: 'passed',
   })
 })
 
 test('a case is skipped for an operator or a rule that the product does not have, and for nothing else', async () => {
-  const outcome = (changes: Partial<Case>) => runCase({ ...base, script: [], ...changes }, '.')
+  const outcome = (changes: Partial<Case>) => runCase({ ...base, script: [], ...changes })
   expect(await outcome({ kind: 'interval-join', requires: ['join-interval'] })).toMatchObject({ kind: 'skipped', feature: 'join-interval' })
   expect(await outcome({ kind: 'cep', requires: [] })).toMatchObject({ kind: 'skipped', feature: 'kind cep' })
   expect(await outcome({ requires: ['kafka-session-closing'] })).toMatchObject({ kind: 'skipped', feature: 'kafka-session-closing' })
@@ -195,7 +196,7 @@ test('definitions that make no window are refused, and those that do are not', a
     { type: 'sliding', size: 10, slide: size },
   ])
   expect(
-    await runCase(assign([...wrong, { type: 'tumbling', size: 10, offset: 10 }, { type: 'sliding', size: 10, slide: 5, offset: -5 }]), '.'),
+    await runCase(assign([...wrong, { type: 'tumbling', size: 10, offset: 10 }, { type: 'sliding', size: 10, slide: 5, offset: -5 }])),
   ).toMatchObject({ kind: 'passed' })
-  expect(await runCase(assign([{ type: 'sliding', size: 10, slide: 25, offset: -24 }]), '.')).toMatchObject({ kind: 'failed' })
+  expect(await runCase(assign([{ type: 'sliding', size: 10, slide: 25, offset: -24 }]))).toMatchObject({ kind: 'failed' })
 })

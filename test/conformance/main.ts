@@ -23,7 +23,7 @@ if (missing.length > 0) {
   process.exit(2)
 }
 
-const { runFolder } = await import('./runner.ts')
+const { runFolder } = await import('./folder.ts')
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const skipped = new Map<string, string[]>()
 for await (const outcome of runFolder(resolve(folder))) {

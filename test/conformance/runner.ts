@@ -1,21 +1,19 @@
 /**
  * Runs conformance cases in the documented format against the product.
  *
- * Before: a folder of JSON files (case.ts has the format). After: main prints the report; a test asserts that nothing failed.
+ * Before: cases as data (case.ts has the format; folder.ts reads them from files). After: main prints the report; a test asserts that nothing failed.
+ * Nothing here names a platform, so the cases run wherever the product does.
  *
  * Invariant: a case passes when every expectation in it holds, in order; the first that does not is the failure.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
-import { csvFile } from '../../adapters/file/csv-file.ts'
 import { ConfigError } from '../../runtime/errors.ts'
 import { fromPlan } from '../../runtime/pipeline.ts'
 import { loadPlan } from '../../runtime/plan.ts'
 import type { RowObject } from '../../runtime/record-batch.ts'
 import { run } from '../../runtime/run.ts'
 import { collectSink } from '../../runtime/sink/callback-sink.ts'
+import type { Source } from '../../runtime/source/source.ts'
 import { start } from '../../runtime/start.ts'
 import type { Type } from '../support/plans.ts'
 import { type Case, missingFeature, type WindowDefinition } from './case.ts'
@@ -32,23 +30,24 @@ export type CaseOutcome =
 /** Least delay of cases that read a file, from their description. */
 const FILE_DELAY_MS = 23_000
 
-/** Runs all cases of all `*.json` of a folder, in order; files that are not lists of cases are left out. */
-export async function* runFolder(folder: string): AsyncGenerator<CaseOutcome> {
-  for (const name of readdirSync(folder)
-    .filter((entry) => entry.endsWith('.json'))
-    .sort()) {
-    const content = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { format?: number; cases?: readonly Case[] }
-    if (!Array.isArray(content.cases)) continue
-    if (content.format !== 1) {
-      yield { id: name, kind: 'failed', where: 'format of the file', expected: 1, actual: content.format }
-      continue
-    }
-    for (const test of content.cases as readonly Case[]) yield await runCase(test, join(folder, name))
-  }
+/** Files that a case names, as the place where it runs has them. */
+export interface CaseFiles {
+  /** The text of a file, unpacked. */
+  text(path: string): string
+  /** A source of the rows of a CSV file. */
+  csv(path: string, schema: Readonly<Record<string, Type>>): Source
 }
 
-/** @param file - Where the case stands: paths in it are relative to that. */
-export async function runCase(test: Case, file: string): Promise<CaseOutcome> {
+const noFiles: CaseFiles = {
+  text: (path) => {
+    throw new Error(`There is no file ${path} here`)
+  },
+  csv: (path) => {
+    throw new Error(`There is no file ${path} here`)
+  },
+}
+
+export async function runCase(test: Case, files: CaseFiles = noFiles): Promise<CaseOutcome> {
   const { id } = test
   const feature = missingFeature(test)
   if (feature !== null) return { id, kind: 'skipped', feature }
@@ -58,7 +57,7 @@ export async function runCase(test: Case, file: string): Promise<CaseOutcome> {
     else if (test.kind === 'session-merge') await runSessionMerge(test)
     else if (test.kind === 'watermark-generator') runWatermarkGenerator(test)
     else if (test.kind === 'watermark-combine') runWatermarkCombine(test)
-    else if (test.inputFile !== undefined) await runInputFile(test, file)
+    else if (test.inputFile !== undefined) await runInputFile(test, files)
     else await runScript(test)
     return { id, kind: 'passed' }
   } catch (error) {
@@ -218,14 +217,13 @@ async function runScript(test: Case): Promise<void> {
   }
 }
 
-async function runInputFile(test: Case, file: string): Promise<void> {
+async function runInputFile(test: Case, files: CaseFiles): Promise<void> {
   const { path, timeColumn, keyColumn, valueColumn } = test.inputFile!
-  const full = join(dirname(file), path)
   const schema: Record<string, Type> = { [timeColumn]: 'timestamp' }
   if (keyColumn !== undefined) schema[keyColumn] = 'utf8'
   if (valueColumn !== undefined) schema[valueColumn] = 'f64'
   const plan = planOfCase(test, {
-    delayMs: Math.max(FILE_DELAY_MS, worstDisorder(full, timeColumn)),
+    delayMs: Math.max(FILE_DELAY_MS, worstDisorder(files.text(path), timeColumn)),
     isKeyed: keyColumn !== undefined,
     schema,
     timeColumn,
@@ -235,7 +233,7 @@ async function runInputFile(test: Case, file: string): Promise<void> {
   const out = collectSink()
   const late = collectSink()
   const sinks = { 'w-out': out, ...(test.config.lateOutput === true ? { late } : {}) }
-  const running = await start(fromPlan(plan), { host: 'inline', sources: { in: csvFile(full) }, sinks })
+  const running = await start(fromPlan(plan), { host: 'inline', sources: { in: files.csv(path, schema) }, sinks })
   const status = await running.finished
   const panes = out.rows.map((row, index) => ({
     row: { ...row, ...(keyColumn === undefined ? {} : { key: row[keyColumn]! }) },
@@ -245,9 +243,8 @@ async function runInputFile(test: Case, file: string): Promise<void> {
 }
 
 /** How far a row of a file lies behind the largest time before it, at worst. */
-function worstDisorder(path: string, timeColumn: string): number {
-  const bytes = readFileSync(path)
-  const [header, ...lines] = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8').trimEnd().split(/\r?\n/)
+function worstDisorder(text: string, timeColumn: string): number {
+  const [header, ...lines] = text.trimEnd().split(/\r?\n/)
   const index = header!.split(',').indexOf(timeColumn)
   let max = Number.NEGATIVE_INFINITY
   let worst = 0

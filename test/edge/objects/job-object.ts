@@ -1,15 +1,14 @@
 /**
  * Jobs in Durable Objects, as a user writes them, and doors for tests: `POST …/crash` ends the object's memory on the spot, `POST …/alarm` calls
- * the alarm as if it came again.
+ * the alarm as if it came again, `GET …/instance` tells one life of an object from the next.
  */
 
-import { type DurableJobOptions, durableJob } from 'millrace/edge'
-import { count, onProcessingTime, early, boundedOutOfOrderness, f64, pipeline, schema, sum, timestamp, tumbling, utf8, type Job } from 'millrace'
+import { boundedOutOfOrderness, count, f64, type Job, pipeline, schema, sum, timestamp, tumbling, utf8 } from 'millrace'
+import { type DurableJob, type DurableJobOptions, durableJob } from 'millrace/edge'
 import { fleetJob } from '../../support/fleet-pipeline.ts'
-import { visitsJob } from '../../support/visits-pipeline.ts'
 
 interface Environment {
-  /** JSON: more options for all jobs. */
+  /** More options for all jobs. */
   readonly OPTIONS?: Partial<DurableJobOptions>
 }
 
@@ -17,33 +16,33 @@ interface TestContext {
   abort(reason: string): void
 }
 
-function withDoors<C extends new (context: TestContext, environment: Environment) => { fetch(request: Request): Promise<Response>; alarm(): Promise<void> }>(
-  Class: C,
-) {
-  return class extends (Class as new (context: TestContext, environment: Environment) => InstanceType<C>) {
-    readonly #context: TestContext
-    readonly #instance = crypto.randomUUID()
+function objectOf(job: () => Job) {
+  const Base = durableJob((environment: Environment) => ({ job: job(), ...environment.OPTIONS })) as new (
+    context: TestContext,
+    environment: Environment,
+  ) => DurableJob
+  return class extends Base {
+    readonly context: TestContext
+    readonly instance = crypto.randomUUID()
 
     constructor(context: TestContext, environment: Environment) {
       super(context, environment)
-      this.#context = context
+      this.context = context
     }
 
     override async fetch(request: Request): Promise<Response> {
       const { pathname } = new URL(request.url)
-      if (pathname.endsWith('/crash')) this.#context.abort('crash on purpose')
-      if (pathname.endsWith('/instance')) return new Response(this.#instance)
-      if (pathname.endsWith('/alarm')) {
-        await this.alarm()
-        return new Response('done')
-      }
-      return super.fetch(request)
+      if (pathname.endsWith('/crash')) this.context.abort('crash on purpose')
+      if (pathname.endsWith('/instance')) return new Response(this.instance)
+      if (!pathname.endsWith('/alarm')) return super.fetch(request)
+      await this.alarm()
+      return new Response('done')
     }
   }
 }
 
-/** Totals of each device and second of event time: records can be counted. */
-export const countingJob = () =>
+/** Totals of each device and ten seconds: records can be counted. */
+export class Counting extends objectOf(() =>
   pipeline('counting')
     .source('readings', schema({ device: utf8(), at: timestamp(), value: f64() }))
     .eventTime('at', boundedOutOfOrderness('1s', { everyRecords: 64, flushAfter: '300ms' }))
@@ -51,26 +50,25 @@ export const countingJob = () =>
     .window(tumbling('10s'))
     .allowedLateness('1h')
     .aggregate({ n: count(), total: sum('value') })
-    .sink('totals')
+    .sink('totals'),
+) {}
 
 /** Counts by the clock of the object. */
-const clockJob = () =>
+export class Clocked extends objectOf(() =>
   pipeline('by-the-clock')
     .source('clicks', schema({ page: utf8() }))
     .keyBy('page')
-    .window(tumbling('2s', { time: 'processing' } as never))
+    .window(tumbling('1s'))
+    .processingTime()
     .aggregate({ n: count() })
-    .sink('seconds')
+    .sink('seconds'),
+) {}
 
-const of = (job: () => Job) => (environment: Environment): DurableJobOptions => ({ job: job(), ...environment.OPTIONS })
+export class Fleet extends objectOf(fleetJob) {}
 
-export class Counting extends withDoors(durableJob(of(countingJob))) {}
-export class Fleet extends withDoors(durableJob(of(fleetJob as () => Job))) {}
-export class Visits extends withDoors(durableJob(of(visitsJob as () => Job))) {}
-
-void [onProcessingTime, early, clockJob]
-
-type Namespaces = Readonly<Record<string, { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } }>>
+type Namespaces = Readonly<
+  Record<string, { idFromName(name: string): unknown; get(id: unknown): { fetch(request: Request): Promise<Response> } }>
+>
 
 export default {
   /** `/CLASS/NAME/…` */

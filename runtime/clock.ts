@@ -36,11 +36,11 @@ const turn: (resolve: () => void) => void =
     : isEdge()
       ? (resolve) => void setTimeout(resolve, 0)
       : (resolve) => {
-        turns ??= new MessageChannel()
-        turns.port1.onmessage = () => waiting.shift()?.()
-        waiting.push(resolve)
-        turns.port2.postMessage(null)
-      }
+          turns ??= new MessageChannel()
+          turns.port1.onmessage = () => waiting.shift()?.()
+          waiting.push(resolve)
+          turns.port2.postMessage(null)
+        }
 function isEdge(): boolean {
   return globalThis.navigator?.userAgent === 'Cloudflare-Workers' || typeof MessageChannel !== 'function'
 }

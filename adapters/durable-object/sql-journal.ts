@@ -120,8 +120,9 @@ export class SqlJournal implements Journal {
     let bytes = 0
     this.#write('trim the journal', () => {
       const where = 'FROM millrace_entries WHERE journal = ? AND number < ?'
-      bytes = this.#sql.exec<{ bytes: number }>(`SELECT coalesce(sum(length(bytes)), 0) AS bytes ${where}`, this.#name, to).toArray()[0]!
-        .bytes
+      bytes = this.#sql
+        .exec<{ bytes: number }>(`SELECT coalesce(sum(length(bytes)), 0) AS bytes ${where}`, this.#name, to)
+        .toArray()[0]!.bytes
       this.#sql.exec(`DELETE ${where}`, this.#name, to)
       this.#save(to, this.end, this.byteLength - bytes)
     })

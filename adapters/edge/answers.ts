@@ -14,7 +14,10 @@ const STATUS_OF: Readonly<Record<string, number>> = {
 }
 
 export function json(value: unknown, init: ResponseInit = {}): Response {
-  return new Response(JSON.stringify(value), { ...init, headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...init.headers } })
+  return new Response(JSON.stringify(value), {
+    ...init,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...init.headers },
+  })
 }
 
 /** Errors of the request as 4xx; everything else is the job's, which may be tried again: 503. */
@@ -24,7 +27,11 @@ export function failure(error: unknown): Response {
   return json({ error: { code, message, details } }, { status, headers: status === 503 ? { 'retry-after': '1' } : {} })
 }
 
-export function shownError(error: unknown): { readonly code: string; readonly message: string; readonly details: Readonly<Record<string, unknown>> } {
+export function shownError(error: unknown): {
+  readonly code: string
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+} {
   const { code, message, details } = errorToData(error)
   return { code: error instanceof MillraceError ? code : 'JOB_FAILED', message, details }
 }

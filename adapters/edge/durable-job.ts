@@ -150,7 +150,9 @@ class JobObject {
       await this.#webhook?.deliver()
       await this.#wakeAt(this.#nextMs())
     } catch (error) {
-      this.#settings.warn(`The alarm of job ${this.#settings.job.plan.name} failed: ${error instanceof Error ? error.message : String(error)}`)
+      this.#settings.warn(
+        `The alarm of job ${this.#settings.job.plan.name} failed: ${error instanceof Error ? error.message : String(error)}`,
+      )
       await this.#wakeAt(systemClock.now() + RETRY_MS)
     }
   }

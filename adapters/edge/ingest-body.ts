@@ -40,7 +40,10 @@ export async function readBody(body: ReadableStream<Uint8Array> | null, bytesMax
 }
 
 export function tooLarge(length: number, bytesMax: number): RecordError {
-  return new RecordError('BODY_TOO_LARGE', `The body has ${length} bytes or more, the limit is ${bytesMax} (bodyBytesMax); send it in parts`)
+  return new RecordError(
+    'BODY_TOO_LARGE',
+    `The body has ${length} bytes or more, the limit is ${bytesMax} (bodyBytesMax); send it in parts`,
+  )
 }
 
 /** One JSON document: a row, or an array of rows. @throws RecordError `BODY_SYNTAX` */
@@ -50,7 +53,9 @@ export function linesOfJson(text: string): IngestLines {
     value = JSON.parse(text)
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
-    throw new RecordError('BODY_SYNTAX', `The body is no JSON: ${message}; send an object, an array of objects, or lines of objects`, { cause })
+    throw new RecordError('BODY_SYNTAX', `The body is no JSON: ${message}; send an object, an array of objects, or lines of objects`, {
+      cause,
+    })
   }
   return linesOfRows(Array.isArray(value) ? value : [value])
 }

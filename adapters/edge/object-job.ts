@@ -203,7 +203,8 @@ export class ObjectJob {
     this.#life = null
     this.#tickDueMs = null
     const message = error instanceof Error ? error.message : String(error)
-    this.#lastFailure = error instanceof MillraceError ? error : new JobStateError('JOB_FAILED', `The job failed: ${message}`, { cause: error })
+    this.#lastFailure =
+      error instanceof MillraceError ? error : new JobStateError('JOB_FAILED', `The job failed: ${message}`, { cause: error })
     return this.#lastFailure
   }
 

@@ -83,10 +83,10 @@ export class ResultLog {
   /** Rows of the sink so far. */
   #known(sink: string): number {
     return (
-      this.#sql
+      (this.#sql
         .exec<{ most: number | null }>('SELECT max(number) AS most FROM millrace_results WHERE sink = ? AND number IS NOT NULL', sink)
-        .toArray()[0]!.most ?? -1
-    ) + 1
+        .toArray()[0]!.most ?? -1) + 1
+    )
   }
 
   #isKnown(sink: string, { number, row, pane }: NewResult): boolean {
@@ -116,7 +116,9 @@ export class ResultLog {
 
   /** Sequence of the newest row of a sink; 0 when there is none. */
   newest(sink: string): number {
-    return this.#sql.exec<{ most: number | null }>('SELECT max(seq) AS most FROM millrace_results WHERE sink = ?', sink).toArray()[0]!.most ?? 0
+    return (
+      this.#sql.exec<{ most: number | null }>('SELECT max(seq) AS most FROM millrace_results WHERE sink = ?', sink).toArray()[0]!.most ?? 0
+    )
   }
 
   /** The rows behind a cursor, oldest first; without one the current rows, newest of each window and key. */

@@ -6,7 +6,16 @@
  * Invariant: settings name sources and sinks that the job has.
  */
 
-import { type AnalyzedPlan, analyzePlan, ConfigError, type Duration, type Job, type Sink, type SinkNames, type SourceNames } from '../../runtime/index.ts'
+import {
+  type AnalyzedPlan,
+  analyzePlan,
+  ConfigError,
+  type Duration,
+  type Job,
+  type Sink,
+  type SinkNames,
+  type SourceNames,
+} from '../../runtime/index.ts'
 import { durationMs } from '../../runtime/duration.ts'
 
 export interface DurableJobOptions<J extends Job = Job> {

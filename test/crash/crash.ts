@@ -47,6 +47,8 @@ export interface CrashOptions {
   /** Which jobs; default all. */
   readonly jobs?: readonly CrashJobName[]
   readonly onProgress?: (report: CrashReport) => void
+  /** The runtime and its arguments before the script; default this Node. */
+  readonly command?: readonly [string, ...string[]]
 }
 
 interface Input {
@@ -55,6 +57,7 @@ interface Input {
   readonly format: 'csv' | 'ndjson'
   readonly files: number
   readonly root: string
+  readonly command: readonly [string, ...string[]]
 }
 
 interface Life {
@@ -72,7 +75,14 @@ const KILLS_A_SCENARIO = 6
 const child = fileURLToPath(new URL('./child.ts', import.meta.url))
 
 /** Kills `runs` times. Two inputs for each job, each with the result of an undisturbed process, are shared by all scenarios of a call. */
-export async function crashes({ runs, seed, records = 150_000, jobs = ALL_JOBS, onProgress }: CrashOptions): Promise<CrashReport> {
+export async function crashes({
+  runs,
+  seed,
+  records = 150_000,
+  jobs = ALL_JOBS,
+  onProgress,
+  command = [process.execPath],
+}: CrashOptions): Promise<CrashReport> {
   const prng = new Prng(seed)
   const report: CrashReport = { kills: 0, ends: 0, scenarios: 0, phases: new Map(), violations: [] }
   const root = await mkdtemp(join(tmpdir(), 'millrace-crash-'))
@@ -81,7 +91,7 @@ export async function crashes({ runs, seed, records = 150_000, jobs = ALL_JOBS, 
     for (const job of jobs) {
       for (const [index, format] of (['ndjson', 'csv'] as const).entries()) {
         const name = `${job} ${format}`
-        const input = { name, job, format, files: 2 - index, root: join(root, `${job}-${format}`) }
+        const input = { name, job, format, files: 2 - index, root: join(root, `${job}-${format}`), command }
         await mkdir(input.root)
         await writeInput(input, prng, job === 'panes' ? records * PANE_SHARE : records)
         inputs.push(input)
@@ -164,10 +174,15 @@ async function live(
   kill: { readonly isFromSpawn: boolean; readonly ms: number } | null,
 ): Promise<Life> {
   const spawnedMs = systemClock.monotonic()
-  const spawned: ChildProcess = spawn(process.execPath, [child, directory, input.job, input.format, String(input.files), String(everyMs)], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const [program, ...first] = input.command
+  const spawned: ChildProcess = spawn(
+    program,
+    [...first, child, directory, input.job, input.format, String(input.files), String(everyMs)],
+    {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   let output = ''
   let errors = ''
   let startMs = 0

@@ -24,6 +24,10 @@ sharedDescribe('conformance in workerd', () => {
       await miniflare.dispose()
     }
     // What workerd ran compiles and generates nothing: the kernels came as modules.
-    expect(code).not.toContain(readFileSync(new URL('../../dist/kernel-plain.wasm', import.meta.url)).toString('base64').slice(0, 200))
+    expect(code).not.toContain(
+      readFileSync(new URL('../../dist/kernel-plain.wasm', import.meta.url))
+        .toString('base64')
+        .slice(0, 200),
+    )
   })
 })

@@ -98,7 +98,9 @@ test('rows come as lines, arrays or one object; results are the newest of each w
 test('what is no row is a dead letter; what is no request is refused by name and changes nothing', async () => {
   const { post, get, fetch } = await host({ bodyBytesMax: 1_000 })
   expect((await post('/counting/a/in', '{"device":"x","at":1,"value":1}\n{"device":\n\n[]\n7')).answer).toMatchObject({ rows: 4 })
-  const { job } = await get<{ job: { recordsIn: number; deadLetters: number; deadLetterSamples: { code: string }[] } }>('/counting/a/status')
+  const { job } = await get<{ job: { recordsIn: number; deadLetters: number; deadLetterSamples: { code: string }[] } }>(
+    '/counting/a/status',
+  )
   expect(job).toMatchObject({ recordsIn: 4, deadLetters: 3 })
   const asJson = { 'content-type': 'application/json' }
   const refused = [

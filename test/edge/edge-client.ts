@@ -8,7 +8,10 @@
 
 import { systemClock } from '../../runtime/clock.ts'
 
-export type Fetch = (path: string, init?: { method?: string; body?: string; headers?: Record<string, string> }) => Promise<{
+export type Fetch = (
+  path: string,
+  init?: { method?: string; body?: string; headers?: Record<string, string> },
+) => Promise<{
   readonly status: number
   text(): Promise<string>
 }>

@@ -16,10 +16,12 @@ function rowsOf(text: string, schema: Readonly<Record<string, string>>): object[
   const names = header!.split(',')
   return lines.map((line) => {
     const cells = line.split(',')
-    return Object.fromEntries(Object.entries(schema).map(([name, type]) => {
-      const cell = cells[names.indexOf(name)]!
-      return [name, type === 'utf8' ? cell : Number(cell)]
-    }))
+    return Object.fromEntries(
+      Object.entries(schema).map(([name, type]) => {
+        const cell = cells[names.indexOf(name)]!
+        return [name, type === 'utf8' ? cell : Number(cell)]
+      }),
+    )
   })
 }
 
@@ -28,9 +30,7 @@ export default {
     const { cases, files } = (await request.json()) as CaseRequest
     const outcomes: CaseOutcome[] = []
     for (const test of cases) {
-      outcomes.push(
-        await runCase(test, { text: (path) => files[path]!, csv: (path, schema) => rowsSource(rowsOf(files[path]!, schema)) }),
-      )
+      outcomes.push(await runCase(test, { text: (path) => files[path]!, csv: (path, schema) => rowsSource(rowsOf(files[path]!, schema)) }))
     }
     return Response.json(outcomes)
   },

@@ -8,7 +8,7 @@
  * refuses another one.
  */
 
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 export const CACHE_LINE_BYTES = 64;
 export const PAGE_BYTES = 65536;

@@ -18,6 +18,7 @@ export interface SqlJournalOptions {
   readonly name: string
   /** Throws when its owner has no right to write any more. */
   readonly checkClaim: () => void
+  readonly onClose?: () => void
 }
 
 interface EntryRow extends PieceRow {
@@ -30,16 +31,18 @@ export class SqlJournal implements Journal {
   readonly #sql: SqlStorage
   readonly #name: string
   readonly #checkClaim: () => void
+  readonly #onClose: () => void
   #isClosed = false
   begin: number
   end: number
   byteLength: number
 
-  constructor({ storage, name, checkClaim }: SqlJournalOptions) {
+  constructor({ storage, name, checkClaim, onClose = () => {} }: SqlJournalOptions) {
     this.#storage = storage
     this.#sql = sqlOf(storage)
     this.#name = name
     this.#checkClaim = checkClaim
+    this.#onClose = onClose
     const row = this.#sql
       .exec<{ first: number; next: number; bytes: number }>('SELECT first, next, bytes FROM millrace_journals WHERE name = ?', name)
       .toArray()[0]
@@ -115,8 +118,12 @@ export class SqlJournal implements Journal {
 
   /** The same without a promise. */
   trimNow(before: number): void {
-    const to = Math.min(before, this.end)
-    if (to <= this.begin) return
+    if (before > this.end) throw new RangeError(`Cannot trim journal ${this.#name} to entry ${before}: it ends at ${this.end}`)
+    if (before <= this.begin) {
+      this.#write('trim the journal', () => {})
+      return
+    }
+    const to = before
     let bytes = 0
     this.#write('trim the journal', () => {
       const where = 'FROM millrace_entries WHERE journal = ? AND number < ?'
@@ -131,6 +138,7 @@ export class SqlJournal implements Journal {
   }
 
   close(): Promise<void> {
+    if (!this.#isClosed) this.#onClose()
     this.#isClosed = true
     return Promise.resolve()
   }

@@ -25,6 +25,8 @@ export function sqlSession(storage: ObjectStorage, { jobName, epoch, generations
   const sql = sqlOf(storage)
   /** Written and not yet part of a generation: the collector must leave them. */
   const pending = new Set<ChunkHash>()
+  /** Names of journals that are open. */
+  const journals = new Set<string>()
   let isClosed = false
   const checkClaim = () => {
     if (isClosed) throw new JobStateError('JOB_CLOSED', 'The checkpoint session is closed; open the store again')
@@ -65,7 +67,13 @@ export function sqlSession(storage: ObjectStorage, { jobName, epoch, generations
       for (const hash of chunks) pending.delete(hash)
       await storedLater(`commit checkpoint ${checkpointId}`, () => storage.sync())
     },
-    openJournal: async (name) => stored('open a journal', () => new SqlJournal({ storage, name, checkClaim })),
+    async openJournal(name) {
+      checkClaim()
+      if (journals.has(name)) throw new RangeError(`The journal ${name} is open already; close it first`)
+      const journal = stored('open a journal', () => new SqlJournal({ storage, name, checkClaim, onClose: () => journals.delete(name) }))
+      journals.add(name)
+      return journal
+    },
     async close() {
       isClosed = true
     },

@@ -8,9 +8,11 @@
  */
 
 import type { RecordBatch, RowObject, Value } from '../../runtime/record-batch.ts'
-import { paneOf } from '../../runtime/sink/callback-sink.ts'
 import type { Sink } from '../../runtime/sink/sink.ts'
-import type { NewResult, ResultLog } from './result-log.ts'
+import type { NewResult, ResultLog, ResultPane } from './result-log.ts'
+
+/** By their numbers in a batch. */
+const CHANGES = ['+I', '-U', '+U', '-D'] as const
 
 /** @param idColumns - Columns that tell which window and key a row is of; null: every row stands for itself. */
 export function resultSink(log: ResultLog, idColumns: readonly string[] | null): Sink {
@@ -36,6 +38,12 @@ export function resultSink(log: ResultLog, idColumns: readonly string[] | null):
       })
     },
   }
+}
+
+/** What is no result of a window counts as a new, last, on-time result. */
+function paneOf({ panes }: RecordBatch, row: number): ResultPane {
+  if (panes === null) return { index: 0, timing: 1, change: '+I', isLast: true }
+  return { index: panes.index[row]!, timing: panes.timing[row]!, change: CHANGES[panes.change[row]!]!, isLast: panes.isLast[row] !== 0 }
 }
 
 function idOf(row: RowObject, columns: readonly string[] | null): string | null {

@@ -10,20 +10,21 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { sharedDescribe, sharedPath } from '../support/shared-data.ts'
 import type { Case } from './case.ts'
-import { filesBeside, runFolder } from './folder.ts'
-import { type CaseOutcome, runCase } from './runner.ts'
+import { readCases } from './folder.ts'
+import { type CaseOutcome, runCase, runCases } from './runner.ts'
 
 sharedDescribe('conformance', () => {
   test('every case whose features the product has passes', async () => {
     const outcomes: CaseOutcome[] = []
-    for await (const outcome of runFolder(sharedPath('conformance'))) outcomes.push(outcome)
+    for await (const outcome of runCases(readCases(sharedPath('conformance')))) outcomes.push(outcome)
     expect(outcomes.filter(({ kind }) => kind === 'failed')).toEqual([])
     expect(outcomes.filter(({ kind }) => kind === 'passed').length).toBeGreaterThanOrEqual(84)
   })
 
   test('nothing is skipped but operators to come and rules of other engines that contradict ours', async () => {
     const features = new Set<string>()
-    for await (const outcome of runFolder(sharedPath('conformance'))) if (outcome.kind === 'skipped') features.add(outcome.feature)
+    for await (const outcome of runCases(readCases(sharedPath('conformance'))))
+      if (outcome.kind === 'skipped') features.add(outcome.feature)
     const rules = ['session-touching-separate', 'kafka-session-closing', 'checkpoint-alignment']
     expect([...features].filter((feature) => !rules.includes(feature) && !/^(cep|join-)/.test(feature))).toEqual([])
   })
@@ -39,7 +40,7 @@ sharedDescribe('conformance', () => {
       const changed = JSON.parse(`${text.slice(0, index)}${Number(number) + 1}${text.slice(index + number.length)}`) as typeof expectations
       let next = 0
       const script = original.script!.map((step) => ('expect' in step ? changed[next++]! : step))
-      expect(await runCase({ ...original, script }, filesBeside(file))).toMatchObject({ kind: 'failed' })
+      expect(await runCase({ ...original, script })).toMatchObject({ kind: 'failed' })
     }
     expect(numbers.length).toBeGreaterThan(5)
   })

@@ -1,54 +1,21 @@
 /**
- * Conformance cases from the files of a folder.
+ * Reads a folder of conformance cases, for a runner that may be in a place without files.
  *
- * Before: JSON files, and the data files that their cases name. After: runner.
- *
- * Invariant: cases come in the order of the files' names, then in that of the file.
+ * Before: the folder, `*.json` with the cases and beside them what they read. After: runner.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { csvFile } from '../../adapters/file/csv-file.ts'
-import type { Case } from './case.ts'
-import { type CaseFiles, type CaseOutcome, runCase } from './runner.ts'
+import type { CaseFiles } from './runner.ts'
 
-/** What a file of cases says, if it is one. */
-export interface CaseList {
-  readonly name: string
-  readonly format: number | undefined
-  readonly cases: readonly Case[]
+/** Cases and data by their path in the folder. */
+export function readCases(folder: string): CaseFiles {
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) => path.replaceAll('\\', '/'))
+  return new Map(paths.filter((path) => /\.(json|csv|csv\.gz)$/.test(path)).map((path) => [path, textOf(join(folder, path))]))
 }
 
-/** All lists of cases of all `*.json` of a folder, in order; other files are left out. */
-export function caseLists(folder: string): CaseList[] {
-  return readdirSync(folder)
-    .filter((entry) => entry.endsWith('.json'))
-    .sort()
-    .flatMap((name) => {
-      const { format, cases } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { format?: number; cases?: readonly Case[] }
-      return Array.isArray(cases) ? [{ name, format, cases }] : []
-    })
-}
-
-/** Runs all cases of a folder. */
-export async function* runFolder(folder: string): AsyncGenerator<CaseOutcome> {
-  for (const { name, format, cases } of caseLists(folder)) {
-    if (format !== 1) {
-      yield { id: name, kind: 'failed', where: 'format of the file', expected: 1, actual: format }
-      continue
-    }
-    for (const test of cases) yield await runCase(test, filesBeside(join(folder, name)))
-  }
-}
-
-/** Files by their paths relative to the file that a case stands in. */
-export function filesBeside(file: string): CaseFiles {
-  const full = (path: string) => join(dirname(file), path)
-  return { text: (path) => textOf(full(path)), csv: (path) => csvFile(full(path)) }
-}
-
-export function textOf(path: string): string {
+function textOf(path: string): string {
   const bytes = readFileSync(path)
   return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8')
 }

@@ -23,10 +23,11 @@ if (missing.length > 0) {
   process.exit(2)
 }
 
-const { runFolder } = await import('./folder.ts')
+const { readCases } = await import('./folder.ts')
+const { runCases } = await import('./runner.ts')
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const skipped = new Map<string, string[]>()
-for await (const outcome of runFolder(resolve(folder))) {
+for await (const outcome of runCases(readCases(resolve(folder)))) {
   counts[outcome.kind]++
   if (outcome.kind === 'skipped') skipped.set(outcome.feature, [...(skipped.get(outcome.feature) ?? []), outcome.id])
   if (outcome.kind === 'failed') console.log(failure(outcome))

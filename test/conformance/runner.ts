@@ -1,8 +1,8 @@
 /**
  * Runs conformance cases in the documented format against the product.
  *
- * Before: cases as data (case.ts has the format; folder.ts reads them from files). After: main prints the report; a test asserts that nothing failed.
- * Nothing here names a platform, so the cases run wherever the product does.
+ * Before: folder.ts has read the files (case.ts has the format). After: main prints the report; a test asserts that nothing failed. No platform is
+ * named here, so it runs in pages and edge workers too, which are handed the files.
  *
  * Invariant: a case passes when every expectation in it holds, in order; the first that does not is the failure.
  */
@@ -13,8 +13,8 @@ import { loadPlan } from '../../runtime/plan.ts'
 import type { RowObject } from '../../runtime/record-batch.ts'
 import { run } from '../../runtime/run.ts'
 import { collectSink } from '../../runtime/sink/callback-sink.ts'
-import type { Source } from '../../runtime/source/source.ts'
-import { start } from '../../runtime/start.ts'
+import { rowsSource } from '../../runtime/source/rows-source.ts'
+import { start, type StartOptions } from '../../runtime/start.ts'
 import type { Type } from '../support/plans.ts'
 import { type Case, missingFeature, type WindowDefinition } from './case.ts'
 import { Checker, Mismatch, timeOf } from './checker.ts'
@@ -30,34 +30,40 @@ export type CaseOutcome =
 /** Least delay of cases that read a file, from their description. */
 const FILE_DELAY_MS = 23_000
 
-/** Files that a case names, as the place where it runs has them. */
-export interface CaseFiles {
-  /** The text of a file, unpacked. */
-  text(path: string): string
-  /** A source of the rows of a CSV file. */
-  csv(path: string, schema: Readonly<Record<string, Type>>): Source
+/** The texts of a folder's files by their path in it; what was packed is unpacked. */
+export type CaseFiles = ReadonlyMap<string, string>
+
+export interface CaseOptions {
+  /** What cases read from. */
+  readonly files?: CaseFiles
+  /** Where whole jobs run; default inline. Operators driven by hand are always inline. */
+  readonly start?: Pick<StartOptions, 'host' | 'parallelism'>
 }
 
-const noFiles: CaseFiles = {
-  text: (path) => {
-    throw new Error(`There is no file ${path} here`)
-  },
-  csv: (path) => {
-    throw new Error(`There is no file ${path} here`)
-  },
+/** Runs all cases of all `*.json`, in order; files that are not lists of cases are left out. */
+export async function* runCases(files: CaseFiles, start: CaseOptions['start'] = {}): AsyncGenerator<CaseOutcome> {
+  for (const [name, text] of [...files].filter(([path]) => path.endsWith('.json')).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const content = JSON.parse(text) as { format?: number; cases?: readonly Case[] }
+    if (!Array.isArray(content.cases)) continue
+    if (content.format !== 1) {
+      yield { id: name, kind: 'failed', where: 'format of the file', expected: 1, actual: content.format }
+      continue
+    }
+    for (const test of content.cases as readonly Case[]) yield await runCase(test, { files, start })
+  }
 }
 
-export async function runCase(test: Case, files: CaseFiles = noFiles): Promise<CaseOutcome> {
+export async function runCase(test: Case, options: CaseOptions = {}): Promise<CaseOutcome> {
   const { id } = test
   const feature = missingFeature(test)
   if (feature !== null) return { id, kind: 'skipped', feature }
   try {
-    if (test.kind === 'assign') await runAssign(test)
-    else if (test.kind === 'session-assign') await runSessionAssign(test)
+    if (test.kind === 'assign') await runAssign(test, options)
+    else if (test.kind === 'session-assign') await runSessionAssign(test, options)
     else if (test.kind === 'session-merge') await runSessionMerge(test)
     else if (test.kind === 'watermark-generator') runWatermarkGenerator(test)
     else if (test.kind === 'watermark-combine') runWatermarkCombine(test)
-    else if (test.inputFile !== undefined) await runInputFile(test, files)
+    else if (test.inputFile !== undefined) await runInputFile(test, options)
     else await runScript(test)
     return { id, kind: 'passed' }
   } catch (error) {
@@ -72,7 +78,7 @@ export async function runCase(test: Case, files: CaseFiles = noFiles): Promise<C
   }
 }
 
-async function runAssign({ config, assign, invalid }: Case): Promise<void> {
+async function runAssign({ config, assign, invalid }: Case, { start }: CaseOptions): Promise<void> {
   for (const definition of invalid ?? []) {
     try {
       loadPlan(assignPlan(definition))
@@ -87,6 +93,7 @@ async function runAssign({ config, assign, invalid }: Case): Promise<void> {
   const rows = (await run(
     fromPlan(assignPlan(config.window!)),
     assign.map(({ t }, id) => ({ id, t })),
+    start,
   )) as readonly RowObject[]
   assign.forEach(({ t, windows }, id) => {
     const actual = rows.filter((row) => row['id'] === id).map((row) => [row['windowStart'], row['windowEnd']])
@@ -117,11 +124,12 @@ function assignPlan(definition: WindowDefinition): object {
 }
 
 /** The sessions that timestamps end up in, in the order in which they come. */
-async function runSessionAssign({ config, timestamps = [], sessions = [] }: Case): Promise<void> {
+async function runSessionAssign({ config, timestamps = [], sessions = [] }: Case, { start }: CaseOptions): Promise<void> {
   const window = windowOf(config.window!)
   const rows = (await run(
     fromPlan(sessionPlan(window, { n: { fn: 'count' }, members: { fn: 'collect', column: 't', order: 'arrival' } })),
     timestamps.map((t) => ({ t, gap: 0 })),
+    start,
   )) as readonly RowObject[]
   const key = (start: unknown, end: unknown, members: readonly unknown[]) => JSON.stringify([start, end, [...members].sort()])
   const actual = rows.map((row) => key(row['windowStart'], row['windowEnd'], row['members'] as unknown as readonly unknown[])).sort()
@@ -217,13 +225,16 @@ async function runScript(test: Case): Promise<void> {
   }
 }
 
-async function runInputFile(test: Case, files: CaseFiles): Promise<void> {
+async function runInputFile(test: Case, { files, start: where }: CaseOptions): Promise<void> {
   const { path, timeColumn, keyColumn, valueColumn } = test.inputFile!
+  const text = files?.get(path)
+  if (text === undefined) throw new Mismatch('the file of the case', path, [...(files ?? new Map()).keys()])
   const schema: Record<string, Type> = { [timeColumn]: 'timestamp' }
   if (keyColumn !== undefined) schema[keyColumn] = 'utf8'
   if (valueColumn !== undefined) schema[valueColumn] = 'f64'
+  const rows = rowsOf(text, schema)
   const plan = planOfCase(test, {
-    delayMs: Math.max(FILE_DELAY_MS, worstDisorder(files.text(path), timeColumn)),
+    delayMs: Math.max(FILE_DELAY_MS, worstDisorder(rows.map((row) => row[timeColumn] as number))),
     isKeyed: keyColumn !== undefined,
     schema,
     timeColumn,
@@ -233,7 +244,7 @@ async function runInputFile(test: Case, files: CaseFiles): Promise<void> {
   const out = collectSink()
   const late = collectSink()
   const sinks = { 'w-out': out, ...(test.config.lateOutput === true ? { late } : {}) }
-  const running = await start(fromPlan(plan), { host: 'inline', sources: { in: files.csv(path, schema) }, sinks })
+  const running = await start(fromPlan(plan), { host: 'inline', ...where, sources: { in: rowsSource(rows) }, sinks })
   const status = await running.finished
   const panes = out.rows.map((row, index) => ({
     row: { ...row, ...(keyColumn === undefined ? {} : { key: row[keyColumn]! }) },
@@ -242,14 +253,25 @@ async function runInputFile(test: Case, files: CaseFiles): Promise<void> {
   new Checker(test).check('the end', test.expectAtEnd!, panes, late.rows, status.late)
 }
 
-/** How far a row of a file lies behind the largest time before it, at worst. */
-function worstDisorder(text: string, timeColumn: string): number {
+/** The rows of a CSV file without quotes; columns that the schema does not have are left out. */
+function rowsOf(text: string, schema: Readonly<Record<string, Type>>): Readonly<Record<string, string | number>>[] {
   const [header, ...lines] = text.trimEnd().split(/\r?\n/)
-  const index = header!.split(',').indexOf(timeColumn)
+  const names = header!.split(',')
+  return lines.map((line) => {
+    const cells = line.split(',')
+    const columns = Object.entries(schema).map(([name, type]) => {
+      const cell = cells[names.indexOf(name)]!
+      return [name, type === 'utf8' ? cell : Number(cell)] as const
+    })
+    return Object.fromEntries(columns)
+  })
+}
+
+/** How far a time lies behind the largest before it, at worst. */
+function worstDisorder(times: readonly number[]): number {
   let max = Number.NEGATIVE_INFINITY
   let worst = 0
-  for (const line of lines) {
-    const time = Number(line.split(',')[index])
+  for (const time of times) {
     max = Math.max(max, time)
     worst = Math.max(worst, max - time)
   }

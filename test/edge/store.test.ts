@@ -10,7 +10,7 @@ test('the store and the journal of a Durable Object keep their contracts in work
     const response = await miniflare.dispatchFetch('http://object/')
     const { passed, failures } = (await response.json()) as SuiteResult
     expect(failures).toEqual([])
-    expect(passed).toBeGreaterThanOrEqual(49)
+    expect(passed).toBeGreaterThanOrEqual(60)
   } finally {
     await miniflare.dispose()
   }

@@ -84,6 +84,42 @@ test('07 shows results before a window closes', async () => {
   )
 })
 
+test('08 kills a worker at the edge and goes on', async () => {
+  expect(await example('08-edge-worker')).toBe(
+    [
+      'sent minute 0: 60 readings taken',
+      'sent minute 1: 60 readings taken',
+      '  12:00 van 2: 20 readings, mean 4.5, max 4.9',
+      '  12:00 van 1: 40 readings, mean 4.5, max 4.9',
+      'killed',
+      'sent minute 1: 60 readings were there already',
+      'sent minute 2: 60 readings taken',
+      '  12:00 van 2: 20 readings, mean 4.5, max 4.9',
+      '  12:00 van 1: 40 readings, mean 4.5, max 4.9',
+      '  12:01 van 2: 20 readings, mean 5.5, max 5.9',
+      '  12:01 van 1: 40 readings, mean 5.5, max 5.9',
+      '',
+    ].join('\n'),
+  )
+})
+
+test('09 serves readings with Deno', async () => {
+  const deno = `${root}node_modules/.bin/deno`
+  const { stdout } = await promisify(execFile)(deno, ['run', '--no-remote', '--allow-all', 'examples/09-deno/main.mjs'], { cwd: root })
+  expect(stdout).toBe(
+    [
+      'acknowledged 60',
+      'acknowledged 60',
+      'acknowledged 60',
+      '12:00 van 0 30 5.8',
+      '12:00 van 1 30 5.9',
+      '12:01 van 0 30 11.8',
+      '12:01 van 1 30 11.9',
+      '',
+    ].join('\n'),
+  )
+})
+
 test('the main example ends with its totals', async () => {
   const output = await example('main', '--records', '300000')
   // The independent count of reports that are too late for 1 h of disorder and 12 h of lateness.

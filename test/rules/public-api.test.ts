@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import * as core from '../../runtime/index.ts'
+import * as edge from '../../adapters/edge.ts'
 import * as node from '../../adapters/node.ts'
 import * as react from '../../adapters/react.ts'
 import * as testing from '../../adapters/testing.ts'
@@ -11,6 +12,10 @@ test('the names of `millrace` are those of this list', () => {
 
 test('the names of `millrace/node` are those of this list', () => {
   expect(Object.keys(node).sort()).toMatchSnapshot()
+})
+
+test('the names of `millrace/edge` are those of this list', () => {
+  expect(Object.keys(edge).sort()).toMatchSnapshot()
 })
 
 test('the names of `millrace/testing` are those of this list', () => {

@@ -1,9 +1,9 @@
 /** A Durable Object that runs the contracts of stores on its own storage: `GET /` answers what came of them. */
 
-import { durableObjectCheckpoints, memoryCheckpoints } from 'millrace/edge'
+import { memoryCheckpoints } from 'millrace/edge'
 import { checkpointStoreContract } from '../../contract/checkpoint-store-contract.ts'
+import { journalContract } from '../../contract/journal-contract.ts'
 import { runSuite } from '../../support/portable-suite.ts'
-import { declareJournalLaws } from '../journal-laws.ts'
 import { declareObjectStoreLaws, objectPlace, type TestStorage } from '../object-store-laws.ts'
 
 export class Stores {
@@ -28,11 +28,7 @@ export class Stores {
       { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
     )
     declareObjectStoreLaws(this.#storage)
-    declareJournalLaws('durable object', async () => {
-      await this.#storage.deleteAll()
-      const store = durableObjectCheckpoints(this.#storage)
-      return { restarted: () => store }
-    })
+    journalContract('durable object', () => objectPlace(this.#storage))
     return Response.json(await runSuite())
   }
 }

@@ -7,7 +7,6 @@
  * Invariant: whatever is acknowledged survives the object, and is processed exactly once.
  */
 
-import { systemClock } from '../../runtime/clock.ts'
 import type { Job, JobStatus, SinkNames, SinkRow, SourceNames, SourceRow } from '../../runtime/index.ts'
 import { failure, json } from './answers.ts'
 import { type IngestLines, linesOfJson, linesOfNdjson, linesOfRows, readBody } from './ingest-body.ts'
@@ -110,7 +109,9 @@ class JobObject {
     this.#sockets = new Sockets({ context, ingestion: this.#ingestion, results, bytesMax: settings.bodyBytesMax })
     const jobName = settings.job.plan.name
     this.#webhook =
-      settings.webhook === null ? null : new Webhook({ sql, results, settings: settings.webhook, jobName, objectId: context.id.toString() })
+      settings.webhook === null
+        ? null
+        : new Webhook({ sql, results, settings: settings.webhook, jobName, objectId: context.id.toString(), wall: settings.clock })
     // What fails here fails again for whoever asks, and is answered there.
     void context.blockConcurrencyWhile(() => this.#job.open().catch(() => {}))
   }
@@ -153,7 +154,7 @@ class JobObject {
       this.#settings.warn(
         `The alarm of job ${this.#settings.job.plan.name} failed: ${error instanceof Error ? error.message : String(error)}`,
       )
-      await this.#wakeAt(systemClock.now() + RETRY_MS)
+      await this.#wakeAt(this.#settings.clock.now() + RETRY_MS)
     }
   }
 
@@ -203,7 +204,7 @@ class JobObject {
     } catch (error) {
       // The rows are durable, and a job that starts anew processes them: who sent them need not send them again.
       this.#settings.warn(`Job ${this.#settings.job.plan.name} failed: ${error instanceof Error ? error.message : String(error)}`)
-      return this.#wakeAt(systemClock.now() + RETRY_MS)
+      return this.#wakeAt(this.#settings.clock.now() + RETRY_MS)
     }
     this.#tell()
     await this.#wakeAt(this.#nextMs())
@@ -225,7 +226,7 @@ class JobObject {
     if (atMs === null) return
     if (this.#alarmMs === undefined) this.#alarmMs = await storage.getAlarm()
     if (this.#alarmMs !== null && this.#alarmMs <= atMs) return
-    const wakeMs = Math.ceil(Math.max(atMs, systemClock.now()))
+    const wakeMs = Math.ceil(Math.max(atMs, this.#settings.clock.now()))
     this.#alarmMs = wakeMs
     await storage.setAlarm(wakeMs)
   }

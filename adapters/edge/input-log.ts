@@ -9,7 +9,7 @@
  * Invariant: times of entries never go back. The newest entry is never trimmed, because it knows the time.
  */
 
-import { systemClock } from '../../runtime/clock.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import type { ObjectStorage } from '../durable-object-store.ts'
 import { SqlJournal } from '../durable-object/sql-journal.ts'
 import { fact, setFact } from './edge-tables.ts'
@@ -30,6 +30,8 @@ export interface InputLogOptions {
   readonly checkClaim: () => void
   /** Checkpoints that a job may go back to. */
   readonly generations: number
+  /** The wall clock. */
+  readonly wall: Clock
 }
 
 export class InputLog {
@@ -40,10 +42,10 @@ export class InputLog {
 
   constructor(options: InputLogOptions) {
     this.#options = options
-    const { storage, checkClaim } = options
+    const { storage, checkClaim, wall } = options
     this.#journal = new SqlJournal({ storage, name: 'input', checkClaim })
     const born = fact<number>(storage.sql, 'born')
-    this.bornMs = born ?? systemClock.now()
+    this.bornMs = born ?? wall.now()
     if (born === null) setFact(storage.sql, 'born', this.bornMs)
     this.#lastAtMs = this.#journal.end > this.#journal.begin ? this.read(this.#journal.end - 1).atMs : this.bornMs
   }
@@ -63,7 +65,7 @@ export class InputLog {
 
   /** Now, as far as the log is concerned. */
   nowMs(): number {
-    return Math.max(systemClock.now(), this.#lastAtMs)
+    return Math.max(this.#options.wall.now(), this.#lastAtMs)
   }
 
   /**

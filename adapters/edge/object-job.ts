@@ -72,7 +72,7 @@ export class ObjectJob {
       if (this.#life !== null) return
       try {
         this.#life = await this.#start()
-        this.#work = { records: 0, bytes: 0, entries: 0, sinceMs: systemClock.now() }
+        this.#work = { records: 0, bytes: 0, entries: 0, sinceMs: this.#settings.clock.now() }
         await this.#drain()
         this.#lastFailure = null
       } catch (error) {
@@ -158,7 +158,7 @@ export class ObjectJob {
   }
 
   async #start(): Promise<Life> {
-    const { job, plan, sources, sinks, results, memoryBytesMax, warn } = this.#settings
+    const { job, plan, sources, sinks, results, memoryBytesMax, warn, clock: wall } = this.#settings
     const { storage } = this.#context
     let epoch = Number.NaN
     const checkClaim = () => {
@@ -168,7 +168,7 @@ export class ObjectJob {
     const store = durableObjectCheckpoints(storage, { generations: GENERATIONS })
     // The store's tables are the log's too.
     makeTables(storage.sql)
-    const log = new InputLog({ storage, checkClaim, generations: GENERATIONS })
+    const log = new InputLog({ storage, checkClaim, generations: GENERATIONS, wall })
     const clock = new LoggedClock(log.bornMs)
     const desk = new Desk(0)
     const allSinks = plan.sinks.map(({ name, uid, kind }): [string, Sink] => {
@@ -257,7 +257,7 @@ export class ObjectJob {
       // The store may have to wait for the disk.
       if (!isDone) await Promise.race([taken, systemClock.sleep(1)])
     }
-    this.#work = { records: 0, bytes: 0, entries: 0, sinceMs: systemClock.now() }
+    this.#work = { records: 0, bytes: 0, entries: 0, sinceMs: this.#settings.clock.now() }
     // It is tried again with the next work; the log keeps everything until then.
     if (!(await taken)) return
     this.#checkpointCount++

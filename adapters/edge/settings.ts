@@ -9,12 +9,14 @@
 import {
   type AnalyzedPlan,
   analyzePlan,
+  type Clock,
   ConfigError,
   type Duration,
   type Job,
   type Sink,
   type SinkNames,
   type SourceNames,
+  systemClock,
 } from '../../runtime/index.ts'
 import { durationMs } from '../../runtime/duration.ts'
 
@@ -48,6 +50,8 @@ export interface DurableJobOptions<J extends Job = Job> {
   /** Sends results on, at least once; each request has an `Idempotency-Key` that stays the same when it is tried again. */
   readonly webhook?: WebhookOptions<J>
   readonly onWarning?: (message: string) => void
+  /** The wall clock, for tests; default that of the machine. */
+  readonly clock?: Clock
 }
 
 export interface WebhookOptions<J extends Job = Job> {
@@ -86,6 +90,7 @@ export interface Settings {
   readonly memoryBytesMax: number
   readonly webhook: WebhookSettings | null
   readonly warn: (message: string) => void
+  readonly clock: Clock
 }
 
 const listOf = (names: string | readonly string[] | undefined): readonly string[] | undefined =>
@@ -120,6 +125,7 @@ export function settingsOf(options: DurableJobOptions): Settings {
     memoryBytesMax: options.memoryBytesMax ?? 32 << 20,
     webhook,
     warn: options.onWarning ?? ((message) => console.warn(`millrace: ${message}`)),
+    clock: options.clock ?? systemClock,
   }
 }
 

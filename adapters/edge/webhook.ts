@@ -7,7 +7,7 @@
  * Invariant: rows go out in order, and no row is skipped before the receiver has acknowledged it, as long as the log keeps it.
  */
 
-import { systemClock } from '../../runtime/clock.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import type { SqlStorage } from '../durable-object-store.ts'
 import { fact, setFact } from './edge-tables.ts'
 import type { ResultLog } from './result-log.ts'
@@ -36,6 +36,7 @@ export interface WebhookOptions {
   readonly settings: WebhookSettings
   readonly jobName: string
   readonly objectId: string
+  readonly wall: Clock
 }
 
 export class Webhook {
@@ -65,7 +66,7 @@ export class Webhook {
     try {
       for (let count = 0; count < REQUESTS_A_TURN; count++) {
         const { dueMs } = this
-        if (dueMs === null || dueMs > systemClock.now() || !(await this.#send())) return
+        if (dueMs === null || dueMs > this.#options.wall.now() || !(await this.#send())) return
       }
     } finally {
       this.#isBusy = false
@@ -74,7 +75,7 @@ export class Webhook {
 
   /** @returns whether the receiver acknowledged. */
   async #send(): Promise<boolean> {
-    const { sql, results, settings, jobName, objectId } = this.#options
+    const { sql, results, settings, jobName, objectId, wall } = this.#options
     const { sink, rowsMax, url, headers, timeoutMs, firstMs, mostMs } = settings
     const before = this.state
     const page = results.page(sink, before.sent, rowsMax)
@@ -96,7 +97,7 @@ export class Webhook {
       return true
     }
     const waitMs = Math.min(mostMs, firstMs * 2 ** before.attempts)
-    setFact(sql, this.#name, { ...before, to, attempts: before.attempts + 1, dueMs: systemClock.now() + waitMs, lastError: failure })
+    setFact(sql, this.#name, { ...before, to, attempts: before.attempts + 1, dueMs: wall.now() + waitMs, lastError: failure })
     return false
   }
 }

@@ -142,8 +142,12 @@ try {
     console.log(`${kind}: ${parts.join('; ')}`)
   }
   const middle = (kind: Kind) => quartiles(starts.get(kind)!.map(({ loadMs, requestMs }) => loadMs + requestMs))[1]!
-  console.log(`cold start of a job over the rows of a request: ${(middle('a job over the rows of a request') - middle('nothing')).toFixed(1)} ms of CPU`)
-  console.log(`cold start of a job in an object: ${(middle('a job in an object') - middle('an object that does nothing')).toFixed(1)} ms of CPU`)
+  console.log(
+    `cold start of a job over the rows of a request: ${(middle('a job over the rows of a request') - middle('nothing')).toFixed(1)} ms of CPU`,
+  )
+  console.log(
+    `cold start of a job in an object: ${(middle('a job in an object') - middle('an object that does nothing')).toFixed(1)} ms of CPU`,
+  )
 } finally {
   await rm(directory, { recursive: true, force: true })
 }

@@ -49,7 +49,10 @@ async function streamThrough(fetch: Fetch, prng: Prng, crash: () => Promise<void
     while (isCrashing) {
       const rows = makeReadings(prng, 1 + prng.int(60)).map((row) => ({ ...row, at: row.at + readings.length * 40 }))
       readings.push(...rows)
-      await sendUntilTaken(fetch, '/counting/a/in', `batch ${batch++}`, rows)
+      const key = `batch ${batch++}`
+      await sendUntilTaken(fetch, '/counting/a/in', key, rows)
+      // A client that lost the answer does not know that it was taken.
+      if (prng.int(4) === 0) await sendUntilTaken(fetch, '/counting/a/in', key, rows)
     }
   }
   const sending = Promise.all(Array.from({ length: AT_ONCE }, send))

@@ -158,3 +158,18 @@ describe('a job in an object', () => {
     })
   }
 })
+
+test('silence goes on where the checkpoint left it: what it closed is closed, and a record behind it is late', async () => {
+  const row = (at: number): Op => ({ kind: 'rows', rows: [{ device: 'a', at: START_MS + at, value: 1 }] })
+  const time = (ms: number): Op => ({ kind: 'time', ms })
+  const tick: Op = { kind: 'tick' }
+  // The watermark is at 3.499 s; after 2 s of silence it goes on by the clock, and passes 4.999 s when that is at 8 s.
+  const ops = [time(4_500), row(4_500), time(1_900), tick, time(1_700), tick, row(4_600), row(30_000)]
+  const makeJob = JOBS['windows that silence closes']!
+  const undisturbed = await results(makeJob, ops, { crashes: 0, checkpoints: 0 }, new Prng(1))
+  expect(undisturbed.rows['late']).toHaveLength(1)
+  // A checkpoint and a crash behind every step.
+  const found = await results(makeJob, ops, { crashes: 10, checkpoints: 10 }, new Prng(1))
+  expect(found.rows['late']!.map(({ row: late }) => late)).toEqual(undisturbed.rows['late']!.map(({ row: late }) => late))
+  expect(found.rows['out']!.map(({ row: out }) => out)).toEqual(undisturbed.rows['out']!.map(({ row: out }) => out))
+})

@@ -73,7 +73,9 @@ export async function buildBundles() {
     logLevel: 'warning',
   })
   // Chunks are named by their content: those of earlier builds go.
-  const kernelFiles = Object.keys(kernels).flatMap((name) => ['inline', ...Object.keys(moduleFiles)].map((file) => `dist/${name}-${file}.js`))
+  const kernelFiles = Object.keys(kernels).flatMap((name) =>
+    ['inline', ...Object.keys(moduleFiles)].map((file) => `dist/${name}-${file}.js`),
+  )
   const built = new Set(['dist/kernel-worker.js', ...Object.keys(metafile.outputs), ...kernelFiles])
   for (const name of readdirSync(`${root}dist`)) {
     if (/\.js(\.map)?$/.test(name) && !built.has(`dist/${name}`)) rmSync(`${root}dist/${name}`)

@@ -33,11 +33,13 @@ const TABLES = [
 ]
 
 export function makeTables(sql: SqlStorage): void {
+  // An object that wakes up has them: one question instead of one for each.
+  if (haveTables(sql)) return
   for (const table of TABLES) sql.exec(table)
 }
 
 export function haveTables(sql: SqlStorage): boolean {
-  return sql.exec(`SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'millrace_store'`).toArray().length > 0
+  return sql.exec(`SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'millrace_entries'`).toArray().length > 0
 }
 
 /** Under which a manifest's pieces lie: never the name of a chunk, which is 64 hexadecimal digits. */

@@ -64,7 +64,7 @@ export interface DurableJobClass<J extends Job, Environment> {
  * The class must be declared with SQLite (`new_sqlite_classes`). Requests are not authenticated: do that in the worker before the object.
  *
  * @param options - Or a function of the environment that makes them.
- * @throws ConfigError, when an object is made: `BINDING_UNKNOWN`, `BINDING_MISSING`, `OPTION_INVALID`, `STORAGE_UNSUITABLE`.
+ * @throws ConfigError, at once or, for a function, when an object is made: `BINDING_UNKNOWN`, `BINDING_MISSING`, `OPTION_INVALID`, `STORAGE_UNSUITABLE`.
  *
  * @example
  * ```ts
@@ -80,10 +80,12 @@ export interface DurableJobClass<J extends Job, Environment> {
 export function durableJob<J extends Job, Environment = unknown>(
   options: DurableJobOptions<J> | ((environment: Environment) => DurableJobOptions<J>),
 ): DurableJobClass<J, Environment> {
+  // What needs no environment is checked when the worker is loaded: a mistake shows before the first request, which has less to do then.
+  const fixed = typeof options === 'function' ? null : settingsOf(options as DurableJobOptions)
+  const make = options as (environment: Environment) => DurableJobOptions
   return class extends JobObject {
     constructor(context: ObjectContext, environment: Environment) {
-      const chosen = typeof options === 'function' ? options(environment) : options
-      super(context, settingsOf(chosen as DurableJobOptions))
+      super(context, fixed ?? settingsOf(make(environment)))
     }
   } as unknown as DurableJobClass<J, Environment>
 }

@@ -23,6 +23,8 @@ const TABLES = [
 ]
 
 export function makeEdgeTables(sql: SqlStorage): void {
+  const last = `SELECT name FROM sqlite_master WHERE type = 'index' AND name = 'millrace_results_current'`
+  if (sql.exec(last).toArray().length > 0) return
   for (const table of TABLES) sql.exec(table)
 }
 

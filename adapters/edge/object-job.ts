@@ -180,6 +180,8 @@ export class ObjectJob {
     if (unfed !== undefined) throw new ConfigError('BINDING_MISSING', `No source is bound to ${unfed.uid}: name it in source`)
     const run = await start(job, {
       host: 'inline',
+      // A job that failed starts anew with the next call, on what the log has then.
+      restart: false,
       clock,
       sources: Object.fromEntries(sources.map((name) => [name, inputSource({ desk, log, clock, lineBytesMax: LINE_BYTES_MAX })])),
       sinks: Object.fromEntries(allSinks),

@@ -16,6 +16,9 @@ export type Fetch = (
   text(): Promise<string>
 }>
 
+/** How long a client tries: runtimes that were killed have to come back on a machine that is busy. */
+const PATIENCE_MS = 60_000
+
 export interface CountedRow {
   readonly windowStart: number
   readonly device: string
@@ -33,7 +36,9 @@ export const ndjson = (rows: readonly object[]) => rows.map((row) => `${JSON.str
 
 /** Sends rows under one key until an attempt is acknowledged. @returns how many attempts it took. */
 export async function sendUntilTaken(fetch: Fetch, path: string, key: string, rows: readonly object[]): Promise<number> {
-  for (let attempt = 1; attempt <= 200; attempt++) {
+  const untilMs = systemClock.monotonic() + PATIENCE_MS
+  let reason = ''
+  for (let attempt = 1; systemClock.monotonic() < untilMs; attempt++) {
     try {
       const response = await fetch(path, { method: 'POST', body: ndjson(rows), headers: { 'idempotency-key': key } })
       if (response.status === 200) {
@@ -41,13 +46,14 @@ export async function sendUntilTaken(fetch: Fetch, path: string, key: string, ro
         if (answer.rows !== rows.length) throw new RangeError(`${answer.rows} of ${rows.length} rows were taken`)
         return attempt
       }
-      await response.text()
+      reason = await response.text()
     } catch (error) {
       if (error instanceof RangeError) throw error
+      reason = String(error)
     }
     await systemClock.sleep(20)
   }
-  throw new Error(`The rows of ${key} were never acknowledged`)
+  throw new Error(`The rows of ${key} were never acknowledged: ${reason}`)
 }
 
 /** The newest row of each window and device, told by the changes since the beginning, which must come in order and once. */

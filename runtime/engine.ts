@@ -14,7 +14,6 @@ import type { RowFunction } from './coordinator/stage.ts'
 import { durationMs } from './duration.ts'
 import { ConfigError } from './errors.ts'
 import type { RunningJob } from './coordinator/job.ts'
-import type { RestartPolicy } from './coordinator/supervisor.ts'
 import type { Host } from './host/host.ts'
 import type { Job } from './pipeline.ts'
 import { isExtended } from './plan-kernel.ts'
@@ -40,13 +39,19 @@ export async function startJob(job: Job, options: StartOptions): Promise<Run> {
   const settings = checkedSettings(options)
   const clock = options.clock ?? systemClock
   const warn = warner(options)
+  const mayRestart = options.restart !== false && (options.checkpoints !== undefined || options.restart !== undefined)
+  const supervision = mayRestart ? await import('./coordinator/supervisor.ts') : null
+  const policy = supervision?.restartPolicy(options) ?? null
   const finished = Promise.withResolvers<unknown>()
   // Only sinks that ask hear of it.
   finished.promise.catch(() => {})
   const launch = (resume: CheckpointOptions['resume']) => launchJob(job, options, settings, clock, warn, resume, finished.promise)
   try {
     const first = await launch(options.checkpoints?.resume)
-    const run = await supervised(first, () => launch('auto'), options, clock, warn)
+    const run =
+      supervision === null || policy === null
+        ? runOf(first)
+        : new supervision.Supervisor({ first, launch: () => launch('auto'), policy, clock, warn })
     finished.resolve(run.finished)
     return run
   } catch (error) {
@@ -55,19 +60,7 @@ export async function startJob(job: Job, options: StartOptions): Promise<Run> {
   }
 }
 
-/** The run of a job that was launched; of one that restarts itself a run that outlives its failures. */
-async function supervised(
-  first: RunningJob,
-  launch: () => Promise<RunningJob>,
-  options: StartOptions,
-  clock: Clock,
-  warn: (message: string) => void,
-): Promise<Run> {
-  const policy = restartPolicy(options)
-  if (policy !== null) {
-    const { Supervisor } = await import('./coordinator/supervisor.ts')
-    return new Supervisor({ first, launch, policy, clock, warn })
-  }
+function runOf(first: RunningJob): Run {
   return {
     finished: first.finished,
     status: () => first.status(),
@@ -100,7 +93,7 @@ async function launchJob(
       options.checkpoints === undefined
         ? null
         : await recoverFrom({ ...options.checkpoints, resume }, graph, settings, options, warn, opened)
-    const host = await makeHost(options, settings, clock, warn)
+    const host = await makeHost(graph, options, settings, clock, warn)
     opened.push(() => host.close())
     return await assemble({
       graph,
@@ -121,24 +114,6 @@ async function launchJob(
     for (const close of opened.toReversed()) await close().catch(() => {})
     throw error
   }
-}
-
-/**
- * By default jobs restart that lose nothing by it: those with checkpoints whose sources can all be rewound.
- *
- * @throws ConfigError `OPTION_INVALID`
- */
-function restartPolicy({ restart, checkpoints, sources }: StartOptions): RestartPolicy | null {
-  if (restart === false || (restart === undefined && checkpoints === undefined)) return null
-  const { attempts = 3, within = '1m', delay = '100ms' } = restart ?? {}
-  if (!Number.isInteger(attempts) || attempts < 0) {
-    throw new ConfigError('OPTION_INVALID', `restart.attempts is ${String(attempts)}; it must be a whole number from 0`)
-  }
-  if (checkpoints === undefined)
-    throw new ConfigError('OPTION_INVALID', 'restart needs checkpoints to restart from; give checkpoints as well')
-  if (restart === undefined && !Object.values(sources).every(({ isReplayable }) => isReplayable)) return null
-  const withinMs = durationMs(within, { of: 'restart.within', positive: true })
-  return { attempts, withinMs, delayMs: durationMs(delay, { of: 'restart.delay' }) }
 }
 
 /**
@@ -201,14 +176,30 @@ async function recoverFrom(
   return { module, recovery, everyMs, tolerableFailures: checkpoints.tolerableFailures ?? DEFAULTS.tolerableFailures }
 }
 
-async function makeHost(options: StartOptions, settings: Settings, clock: Clock, warn: (message: string) => void): Promise<Host> {
+async function makeHost(
+  graph: JobGraph,
+  options: StartOptions,
+  settings: Settings,
+  clock: Clock,
+  warn: (message: string) => void,
+): Promise<Host> {
   const wish = options.host ?? 'auto'
-  if (wish !== 'inline' && (wish !== 'auto' || platform.hasWorkers)) {
+  // Without windows there are no kernels that could run elsewhere.
+  const isOfUse = platform.hasWorkers && graph.windows.length > 0
+  if (wish !== 'inline' && (isOfUse || wish !== 'auto')) {
     // Each host is loaded when it is used: a page without workers does not download Comlink.
     const { hostWithWorkers } = await import('./host/tiers.ts')
     const { worker } = options
     const { parallelism, workerTimeoutMs: timeoutMs } = settings
-    const host = await hostWithWorkers({ wish, platform, parallelism, clock, worker, timeoutMs, warn })
+    const host = await hostWithWorkers({
+      wish: wish as Exclude<typeof wish, 'inline'>,
+      platform,
+      parallelism,
+      clock,
+      worker,
+      timeoutMs,
+      warn,
+    })
     if (host !== null) return host
   }
   const { InlineHost } = await import('./host/inline-host.ts')

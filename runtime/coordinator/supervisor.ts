@@ -8,8 +8,9 @@
  */
 
 import type { Clock } from '../clock.ts'
-import { MillraceError } from '../errors.ts'
-import type { Run } from '../start.ts'
+import { durationMs } from '../duration.ts'
+import { ConfigError, MillraceError } from '../errors.ts'
+import type { Run, StartOptions } from '../start.ts'
 import type { RunningJob } from './job.ts'
 import type { JobFailure, JobStatus } from './job-status.ts'
 
@@ -21,6 +22,25 @@ export interface RestartPolicy {
   readonly delayMs: number
 }
 
+/**
+ * What `start` was told, checked; null: no restarts. By default jobs restart that lose nothing by it: those with checkpoints whose sources can all
+ * be rewound.
+ *
+ * @throws ConfigError `OPTION_INVALID`, `DURATION_INVALID`
+ */
+export function restartPolicy({ restart, checkpoints, sources }: StartOptions): RestartPolicy | null {
+  if (restart === false) return null
+  const { attempts = 3, within = '1m', delay = '100ms' } = restart ?? {}
+  if (checkpoints === undefined)
+    throw new ConfigError('OPTION_INVALID', 'restart needs checkpoints to go on from; give checkpoints as well')
+  if (!Number.isInteger(attempts) || attempts < 0) {
+    throw new ConfigError('OPTION_INVALID', `restart.attempts is ${String(attempts)}; it must be a whole number from 0`)
+  }
+  if (restart === undefined && !Object.values(sources).every((source) => source?.isReplayable)) return null
+  const withinMs = durationMs(within, { of: 'restart.within', positive: true })
+  return { attempts, withinMs, delayMs: durationMs(delay, { of: 'restart.delay' }) }
+}
+
 export interface SupervisorOptions {
   readonly first: RunningJob
   /** Starts the job again, from the newest checkpoint. */
@@ -29,6 +49,9 @@ export interface SupervisorOptions {
   readonly clock: Clock
   readonly warn: (message: string) => void
 }
+
+/** A restart cannot mend these: the store has no more room for the next checkpoint of the job than for this one's. */
+const IN_VAIN = new Set(['STORE_FULL', 'FINAL_CHECKPOINT_FAILED'])
 
 export class Supervisor implements Run {
   readonly #options: SupervisorOptions
@@ -126,7 +149,8 @@ export class Supervisor implements Run {
     for (;;) {
       const nowMs = clock.monotonic()
       this.#recent = this.#recent.filter((startedMs) => nowMs - startedMs < policy.withinMs)
-      if (!(failure instanceof MillraceError && failure.retryable) || this.#recent.length >= policy.attempts) throw failure
+      if (!(failure instanceof MillraceError && failure.retryable) || IN_VAIN.has(failure.code)) throw failure
+      if (this.#recent.length >= policy.attempts) throw failure
       const { code, message } = failure
       this.#lastFailure = { code, message, atMs: clock.now() }
       this.#restarts++

@@ -12,7 +12,7 @@ import { systemClock } from '../clock.ts'
 import { ConfigError, errorFromData, JobStateError, KernelError } from '../errors.ts'
 import type { WorkerHandle } from '../platform/platform.ts'
 import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
-import type { HostEvents } from './host.ts'
+import type { HostEvents, HostStart, LoadKernel } from './host.ts'
 import { PROTOCOL_VERSION, type WorkerEvents, type WorkerService, type WorkerStart } from './protocol.ts'
 import { patience } from './patience.ts'
 
@@ -62,15 +62,21 @@ export class KernelWorkers {
     return this.#workers.length
   }
 
-  /** Starts the subtasks of all workers, and watches from then on. @param progress - A number for a worker that changes while it works. */
+  /**
+   * Starts the subtasks of all workers, and watches from then on.
+   *
+   * @param ringsOf - The rings of worker `index`, and what of them is transferred.
+   * @param progress - A number for a worker that changes while it works.
+   */
   async start(
-    events: HostEvents,
+    { layouts, epoch, restore, events }: HostStart,
+    load: LoadKernel,
+    ringsOf: (index: number) => { readonly rings: WorkerStart['rings']; readonly transfer: Transferable[] },
     progress: (index: number) => number,
-    startOf: (index: number) => { readonly start: WorkerStart; readonly transfer: Transferable[] },
   ): Promise<void> {
+    const modules = await Promise.all(layouts.map(({ kernel }) => load(kernel)))
     this.#events = events
     if (this.#failure !== null) throw this.#failure
-    for (const index of this.#workers.keys()) void this.#watch(index, progress)
     await Promise.all(
       this.#workers.map(async ({ service, lost }, index) => {
         const told: WorkerEvents = {
@@ -82,8 +88,14 @@ export class KernelWorkers {
             if (!this.#isClosing) events.failed(errorFromData(error))
           },
         }
-        const { start, transfer: transferred } = startOf(index)
-        const result = await Promise.race([service.start(transfer(start, transferred), proxy(told)), lost])
+        const { rings, transfer: transferred } = ringsOf(index)
+        void this.#watch(index, progress)
+        const subtasks = layouts.map((layout, operator) => ({
+          module: modules[operator]!,
+          layout,
+          sections: restore[operator]?.[index] ?? [],
+        }))
+        const result = await Promise.race([service.start(transfer({ epoch, subtasks, rings }, transferred), proxy(told)), lost])
         if (result.kind === 'failed') throw errorFromData(result.error)
       }),
     )
@@ -186,7 +198,7 @@ export class KernelWorkers {
 export function unavailable(reason: string, cause?: unknown): ConfigError {
   return new ConfigError(
     'WORKERS_UNAVAILABLE',
-    `Cannot start workers: ${reason}; pass worker: () => new Worker(…) with a script of yours that imports millrace/kernel-worker, or use host: 'inline'`,
+    `Cannot start workers: ${reason}; pass worker: () => new Worker(…) with a script that imports millrace/kernel-worker (under Trusted Types with a URL from your policy), or use host: 'inline'`,
     { cause },
   )
 }

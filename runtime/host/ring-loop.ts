@@ -25,6 +25,7 @@ export async function runOnRings(
   doorbell: SharedArrayBuffer,
   clock: Clock,
 ): Promise<void> {
+  if (subtasks.length === 0) return
   const coordinator = new Doorbell(doorbell)
   // All subtasks of a worker are woken through the first one's doorbell.
   const bell = new Doorbell(memories[0]!.buffer, DOORBELL_OFFSET)

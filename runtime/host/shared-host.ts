@@ -32,8 +32,8 @@ export class SharedHost implements Host {
     return this.#bell.counter
   }
 
-  async start({ layouts, parallelism, epoch, restore, events }: HostStart): Promise<readonly (readonly HostedSubtask[])[]> {
-    const modules = await Promise.all(layouts.map(({ kernel }) => this.#load(kernel)))
+  async start(options: HostStart): Promise<readonly (readonly HostedSubtask[])[]> {
+    const { layouts, parallelism, epoch } = options
     const memories = layouts.map((layout) =>
       Array.from({ length: parallelism }, () => {
         const memory = createMemory(layout, true)
@@ -41,25 +41,19 @@ export class SharedHost implements Host {
         return memory
       }),
     )
-    const rings = Array.from({ length: parallelism }, (_, index) =>
-      layouts.flatMap(({ input, output }, operator) => {
-        const memory = memories[operator]![index]!
+    const memoriesOf = (index: number) => memories.map((operator) => operator[index]!)
+    const ends = Array.from({ length: parallelism }, (_, index) =>
+      memoriesOf(index).flatMap((memory, operator) => {
+        const { input, output } = layouts[operator]!
         return [new RingProducer(memory, input), new RingConsumer(memory, output)]
       }),
     )
-    const progress = (index: number) => rings[index]!.reduce((sum, ring) => sum + ring.farPosition, 0)
-    await this.#workers.start(events, progress, (index) => ({
-      start: {
-        epoch,
-        subtasks: layouts.map((layout, operator) => ({
-          module: modules[operator]!,
-          layout,
-          sections: restore[operator]?.[index] ?? [],
-        })),
-        rings: { kind: 'shared', memories: memories.map((operator) => operator[index]!), doorbell: this.#doorbell },
-      },
-      transfer: [],
-    }))
+    await this.#workers.start(
+      options,
+      this.#load,
+      (index) => ({ rings: { kind: 'shared', memories: memoriesOf(index), doorbell: this.#doorbell }, transfer: [] }),
+      (index) => ends[index]!.reduce((sum, end) => sum + end.farPosition, 0),
+    )
     return memories.map((operator) =>
       operator.map((memory, index) => {
         // A worker sleeps on the doorbell of its first subtask.

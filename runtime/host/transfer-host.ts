@@ -34,8 +34,8 @@ export class TransferHost implements Host {
     return this.#received.reduce((sum, count) => sum + count, 0)
   }
 
-  async start({ layouts, parallelism, epoch, restore, events }: HostStart): Promise<readonly (readonly HostedSubtask[])[]> {
-    const modules = await Promise.all(layouts.map(({ kernel }) => this.#load(kernel)))
+  async start(options: HostStart): Promise<readonly (readonly HostedSubtask[])[]> {
+    const { layouts, parallelism, epoch } = options
     const mirrors = layouts.map((layout) =>
       Array.from({ length: parallelism }, () => {
         const mirror = { buffer: new ArrayBuffer(layout.stateOffset) }
@@ -43,25 +43,21 @@ export class TransferHost implements Host {
         return mirror
       }),
     )
-    const startOf = (index: number) => {
-      const port = this.#connect(
-        index,
-        layouts.map((layout, operator) => ({ memory: mirrors[operator]![index]!, layout, from: layout.input, into: layout.output })),
-      )
-      return {
-        start: {
-          epoch,
-          subtasks: layouts.map((layout, operator) => ({
-            module: modules[operator]!,
-            layout,
-            sections: restore[operator]?.[index] ?? [],
-          })),
-          rings: { kind: 'transferred' as const, port },
-        },
-        transfer: [port],
-      }
-    }
-    await this.#workers.start(events, (index) => this.#received[index] ?? 0, startOf)
+    await this.#workers.start(
+      options,
+      this.#load,
+      (index) => {
+        const rings = layouts.map((layout, operator) => ({
+          memory: mirrors[operator]![index]!,
+          layout,
+          from: layout.input,
+          into: layout.output,
+        }))
+        const port = this.#connect(index, rings)
+        return { rings: { kind: 'transferred', port }, transfer: [port] }
+      },
+      (index) => this.#received[index]!,
+    )
     return mirrors.map((operator) => operator.map((memory) => ({ memory, ring: () => {} })))
   }
 

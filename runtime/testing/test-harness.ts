@@ -228,6 +228,7 @@ export class TestHarness<J extends Job = Job> {
       sinks: Object.fromEntries(this.#sinks),
       // Only when the test says so.
       checkpoints: { store: this.#store, every: DURATION_MS_MAX, resume },
+      restart: false,
       onDeadLetter: (letter) => this.#deadLetters.push(letter),
       onWarning: () => {},
     })

@@ -82,7 +82,7 @@ for (const [path, tiers] of [
     // The package's own URL comes from no policy.
     const { error } = await way(page, { host: 'transferred' })
     expect(error).toMatchObject({ code: 'WORKERS_UNAVAILABLE' })
-    expect(error!.message).toMatch(/TrustedScriptURL.*worker: \(\) => new Worker/)
+    expect(error!.message).toMatch(/worker: \(\) => new Worker.*Trusted Types/)
     const { warnings, ...fallback } = await way(page, { host: 'auto' })
     expect(fallback).toMatchObject(done('inline'))
     expect(warnings).toHaveLength(1)

@@ -25,7 +25,7 @@ import { planOf } from '../support/plans.ts'
 import { sharedDescribe, sharedPath, sharedTable } from '../support/shared-data.ts'
 import { GOLDEN_FILES, type GoldenBranch, LATE_QUERIES, type LateQuery } from './queries.ts'
 
-const HOSTS = ['inline', 'workers'] as const
+const HOSTS = ['inline', 'shared', 'transferred'] as const
 const PARALLELISMS = [1, 2, 4]
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 

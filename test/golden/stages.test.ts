@@ -26,6 +26,7 @@ sharedDescribe('positions of ships', () => {
     ['inline', 1],
     ['inline', 3],
     ['workers', 2],
+    ['transferred', 2],
   ] as const) {
     test(`sorted and deduplicated on ${host}, parallelism ${parallelism}: in order, no row lost, 43 pairs once`, async () => {
       const input = sharedTable('data', 'ais-positions.csv.gz')

@@ -67,6 +67,7 @@ describe.each(Object.entries(windows))('%s', (_, declared) => {
       ['inline', 4],
       ['workers', 1],
       ['workers', 3],
+      ['transferred', 3],
     ] as const) {
       const out = collectSink()
       const job = await start(declared(), {

@@ -108,7 +108,7 @@ const jobs: Readonly<Record<string, Job>> = {
 
 async function outcome(
   job: Job,
-  options: { readonly host: 'inline' | 'workers'; readonly parallelism: number; readonly batchRows?: number },
+  options: { readonly host: 'inline' | 'workers' | 'transferred'; readonly parallelism: number; readonly batchRows?: number },
 ) {
   const out = collectSink()
   const letters: DeadLetter[] = []
@@ -139,6 +139,7 @@ describe.each(Object.entries(jobs))('%s', (_, job) => {
       { host: 'inline', parallelism: 3, batchRows: 7 },
       { host: 'workers', parallelism: 2 },
       { host: 'workers', parallelism: 4, batchRows: 64 },
+      { host: 'transferred', parallelism: 3, batchRows: 64 },
     ] as const) {
       const other = await outcome(job, options)
       expect(other.byKey, JSON.stringify(options)).toEqual(first.byKey)

@@ -37,7 +37,7 @@ describe('windows by the clock', () => {
       const running = await start(job, {
         sources: { rows: rowsSource(rows) },
         sinks: { out },
-        host: 'workers',
+        host: parallelism === 2 ? 'transferred' : 'workers',
         parallelism,
         checkpoints: { store: memoryCheckpoints(), every: '5ms' },
       })

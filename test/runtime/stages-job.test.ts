@@ -35,7 +35,7 @@ test('a sink behind a sorter gets the rows in order, without a window', async ()
   for (const batchRows of [1, 7, 4_096]) expect((await runAll(job, rows, { batchRows })).out).toEqual(ordered(5_000))
 })
 
-for (const host of ['inline', 'workers'] as const) {
+for (const host of ['inline', 'shared', 'transferred'] as const) {
   test(`${host}: windows behind a sorter have no late record where those before it have, at every parallelism`, async () => {
     const rows = disordered(20_000)
     const windowed = (stream: ReturnType<typeof timed>) =>

@@ -70,35 +70,37 @@ for (const [slotCount, slotBytes, total] of [
   })
 }
 
-test('kernels on their own threads give, through rings of two slots, what one thread gives', async () => {
-  const plan = planOf({
-    schema: { t: 'timestamp', k: 'utf8', v: 'f64' },
-    time: 't',
-    delayMs: 20,
-    everyRecords: 7,
-    windows: [
-      {
-        name: 'w',
-        keys: ['k'],
-        sizeMs: 50,
-        slideMs: 10,
-        allowedLatenessMs: 100,
-        lateSink: 'late',
-        aggregates: { n: { fn: 'count' }, total: { fn: 'sum', column: 'v' } },
-      },
-    ],
-  })
-  for (const seed of [1, 2, 3]) {
-    const prng = new Prng(seed)
-    const rows = Array.from({ length: 4_000 }, (_, index) => ({
-      t: index * 2 - prng.int(40) - (prng.int(50) === 0 ? 500 : 0),
-      k: `k${prng.int(30)}`,
-      v: prng.next(),
-    }))
-    const wanted = await runAll(fromPlan(plan), rows, { host: 'inline', parallelism: 3 })
-    for (const batchRows of [1, 64]) {
-      const found = await runAll(fromPlan(plan), rows, { host: 'workers', parallelism: 3, ringSlots: 2, batchRows })
-      expect(found, `seed ${seed}`).toEqual(wanted)
+for (const host of ['shared', 'transferred'] as const) {
+  test(`kernels on their own threads give, through rings of two slots, what one thread gives: ${host}`, async () => {
+    const plan = planOf({
+      schema: { t: 'timestamp', k: 'utf8', v: 'f64' },
+      time: 't',
+      delayMs: 20,
+      everyRecords: 7,
+      windows: [
+        {
+          name: 'w',
+          keys: ['k'],
+          sizeMs: 50,
+          slideMs: 10,
+          allowedLatenessMs: 100,
+          lateSink: 'late',
+          aggregates: { n: { fn: 'count' }, total: { fn: 'sum', column: 'v' } },
+        },
+      ],
+    })
+    for (const seed of [1, 2, 3]) {
+      const prng = new Prng(seed)
+      const rows = Array.from({ length: 4_000 }, (_, index) => ({
+        t: index * 2 - prng.int(40) - (prng.int(50) === 0 ? 500 : 0),
+        k: `k${prng.int(30)}`,
+        v: prng.next(),
+      }))
+      const wanted = await runAll(fromPlan(plan), rows, { host: 'inline', parallelism: 3 })
+      for (const batchRows of [1, 64]) {
+        const found = await runAll(fromPlan(plan), rows, { host, parallelism: 3, ringSlots: 2, batchRows })
+        expect(found, `seed ${seed}`).toEqual(wanted)
+      }
     }
-  }
-})
+  })
+}

@@ -1,6 +1,6 @@
 /** A job of window-jobs.ts as a user would run it: a pipeline, a columnar source, workers or one thread, a sink that counts. */
 
-import { columnsSource, dictionaryColumn, type Job, type Sink, start } from 'millrace'
+import { columnsSource, dictionaryColumn, type HostTier, type Job, type Sink, start } from 'millrace'
 import type { Columns } from './input.ts'
 
 /** Takes batches and does nothing with them: the cost of a real sink is its own. */
@@ -23,7 +23,7 @@ function countingSink(): Sink {
 export async function runJob(
   job: Job,
   { times, values, keys }: Columns,
-  options: { readonly host: 'workers' | 'inline'; readonly parallelism: number },
+  options: { readonly host: HostTier; readonly parallelism: number },
 ): Promise<number> {
   const keyCount = keys.reduce((most, key) => Math.max(most, key + 1), 0)
   const strings = Array.from({ length: keyCount }, (_, key) => `k${key}`)

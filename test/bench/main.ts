@@ -78,16 +78,18 @@ console.log('\nWhole job by the public API: columns -> router -> rings -> worker
   const columns = w1Columns(native, ROWS, 1024, 'd20')
   const quarter = w1Columns(native, ROWS / 4, 1024, 'd20')
   const result = await takeTurns({
-    'workers, parallelism 1': () => runJob(W1, columns, { host: 'workers', parallelism: 1 }),
-    'the same, a quarter of the events': () => runJob(W1, quarter, { host: 'workers', parallelism: 1 }),
-    'workers, parallelism 2': () => runJob(W1, columns, { host: 'workers', parallelism: 2 }),
+    'shared, parallelism 1': () => runJob(W1, columns, { host: 'shared', parallelism: 1 }),
+    'the same, a quarter of the events': () => runJob(W1, quarter, { host: 'shared', parallelism: 1 }),
+    'shared, parallelism 2': () => runJob(W1, columns, { host: 'shared', parallelism: 2 }),
+    'transferred, parallelism 1': () => runJob(W1, columns, { host: 'transferred', parallelism: 1 }),
+    'transferred, parallelism 2': () => runJob(W1, columns, { host: 'transferred', parallelism: 2 }),
     inline: () => runJob(W1, columns, { host: 'inline', parallelism: 1 }),
   })
-  line('', 'ns/event', 'rate')
-  for (const [name, value] of result) line(name, ns(value), rate(value))
+  line('', 'ns/event', 'rate', 'of inline')
+  for (const [name, value] of result) line(name, ns(value), rate(value), ratio(value, result.get('inline')))
   // What the later three quarters cost: without what a start costs (pages touched for the first time, compilers).
-  const later = (result.get('workers, parallelism 1')! * 4 - result.get('the same, a quarter of the events')!) / 3
-  line('workers, parallelism 1, once under way', ns(later), rate(later))
+  const later = (result.get('shared, parallelism 1')! * 4 - result.get('the same, a quarter of the events')!) / 3
+  line('shared, parallelism 1, once under way', ns(later), rate(later))
 }
 
 console.log('\nWindows of the pane kernel, whole job, inline, K=1024, 20 % disorder')

@@ -11,6 +11,7 @@ import { pipeline } from '../../runtime/pipeline.ts'
 import { schema, timestamp, utf8 } from '../../runtime/schema.ts'
 import { collectSink } from '../../runtime/sink/callback-sink.ts'
 import { rowsSource } from '../../runtime/source/rows-source.ts'
+import type { Source, SourceSplit } from '../../runtime/source/source.ts'
 import { start, type StartOptions } from '../../runtime/start.ts'
 import { boundedOutOfOrderness } from '../../runtime/watermark.ts'
 import { tumbling } from '../../runtime/window.ts'
@@ -153,31 +154,30 @@ test('a worker that hangs fails a job without restarts', async () => {
 })
 
 test('a worker that has nothing to do for long is not taken for one that hangs', async () => {
-  for (const host of ['shared', 'transferred'] as const) {
+  const waiting = (['shared', 'transferred'] as const).map(async (host) => {
     let waits = true
-    const { status } = await run(
-      { host, workerTimeout: '100ms' },
-      {
-        ...rowsSource(rows),
-        splits: async (context) => {
-          const [split] = await rowsSource(rows).splits(context)
-          const open: (typeof split & {})['open'] = async (position) => {
-            const reader = await split!.open(position)
-            return {
-              ...reader,
-              async read(builder, rowsMax) {
-                if (waits) await systemClock.sleep(800)
-                waits = false
-                return reader.read(builder, rowsMax)
-              },
-            }
+    const whole = rowsSource(rows)
+    const source: Source = {
+      ...whole,
+      async splits(context) {
+        const [split] = await whole.splits(context)
+        const open: SourceSplit['open'] = async (position) => {
+          const reader = await split!.open(position)
+          return {
+            ...reader,
+            async read(builder, rowsMax) {
+              if (waits) await systemClock.sleep(3_000)
+              waits = false
+              return reader.read(builder, rowsMax)
+            },
           }
-          return [{ splitId: split!.splitId, open }]
-        },
+        }
+        return [{ splitId: split!.splitId, open }]
       },
-    )
-    expect(status.state).toBe('ended')
-  }
+    }
+    return run({ host, workerTimeout: '1s' }, source)
+  })
+  for (const { status } of await Promise.all(waiting)) expect(status).toMatchObject({ state: 'ended', restarts: 0 })
 })
 
 test('time in which this thread was not awake is no waiting', async () => {

@@ -22,25 +22,35 @@ export class ScriptSource implements Source {
   readonly kind = 'script'
   readonly isReplayable = true
   readonly isBounded = false
-  readonly #entries: Entry[] = []
+  /** By split. */
+  readonly #entries: readonly Entry[][]
   #isEnded = false
   #isCrashing = false
 
+  constructor(splitCount = 1) {
+    this.#entries = Array.from({ length: splitCount }, () => [])
+  }
+
+  get splitCount(): number {
+    return this.#entries.length
+  }
+
   /** Rows given so far. */
   get rowCount(): number {
-    return this.#entries.reduce((sum, { kind }) => sum + (kind === 'row' ? 1 : 0), 0)
+    return this.#entries.flat().reduce((sum, { kind }) => sum + (kind === 'row' ? 1 : 0), 0)
   }
 
   get isEnded(): boolean {
     return this.#isEnded
   }
 
-  push(row: object): void {
-    this.#entries.push({ kind: 'row', row })
+  push(row: object, split = 0): void {
+    this.#entries[split]!.push({ kind: 'row', row })
   }
 
+  /** A watermark of every split. */
   watermark(watermarkMs: number): void {
-    this.#entries.push({ kind: 'watermark', watermarkMs })
+    for (const entries of this.#entries) entries.push({ kind: 'watermark', watermarkMs })
   }
 
   end(): void {
@@ -54,17 +64,22 @@ export class ScriptSource implements Source {
 
   splits(): Promise<readonly SourceSplit[]> {
     this.#isCrashing = false
-    return Promise.resolve([{ splitId: 'script', open: (position) => Promise.resolve(this.#open(position)) }])
+    return Promise.resolve(
+      this.#entries.map((entries, split) => ({
+        splitId: split === 0 ? 'script' : `script-${split}`,
+        open: (position) => Promise.resolve(this.#open(entries, position)),
+      })),
+    )
   }
 
-  #open(position: SplitPosition | null): SplitReader {
+  #open(entries: readonly Entry[], position: SplitPosition | null): SplitReader {
     let at = position === null ? 0 : Number(position['entry'])
-    let watermark = lastWatermark(this.#entries, at)
+    let watermark = lastWatermark(entries, at)
     return {
       read: (builder: BatchBuilder, rowsMax: number): ReadResult => {
         if (this.#isCrashing) throw new CrashOnPurpose()
-        for (let rows = 0; at < this.#entries.length && rows < rowsMax; at++) {
-          const entry = this.#entries[at]!
+        for (let rows = 0; at < entries.length && rows < rowsMax; at++) {
+          const entry = entries[at]!
           if (entry.kind === 'row') {
             builder.appendRow(entry.row, `row ${at}`)
             rows++
@@ -74,7 +89,7 @@ export class ScriptSource implements Source {
           at++
           return 'more'
         }
-        if (at < this.#entries.length) return 'more'
+        if (at < entries.length) return 'more'
         return this.#isEnded ? 'end' : 'idle'
       },
       position: () => ({ entry: at }),

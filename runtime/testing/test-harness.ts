@@ -21,6 +21,8 @@ import { type Result, TestSink } from './test-sink.ts'
 export interface TestOptions extends Pick<StartOptions, 'keyGroupCount' | 'batchRows' | 'ringSlots' | 'memoryBytesMax'> {
   /** Subtasks of every window; default 1. */
   readonly parallelism?: number
+  /** Splits of every source; default 1. `push` gives rows to the first, {@link TestHarness.pushToSplit} to any. */
+  readonly splits?: number
   /**
    * Where watermarks come from. `manual` (default): from {@link TestHarness.advanceWatermark} alone, whatever the job declares.
    * `declared`: from the strategies of the job, by records and the clock.
@@ -66,7 +68,7 @@ export class TestHarness<J extends Job = Job> {
       ...(options.timers === undefined ? {} : { timers: options.timers }),
     })
     const { sources, sinks } = analyzePlan(this.#job.plan)
-    this.#sources = new Map(sources.map(({ uid }) => [uid, new ScriptSource()]))
+    this.#sources = new Map(sources.map(({ uid }) => [uid, new ScriptSource(options.splits)]))
     this.#sinks = new Map(sinks.map(({ name }) => [name, new TestSink()]))
   }
 
@@ -97,9 +99,26 @@ export class TestHarness<J extends Job = Job> {
     return this.#push(this.#named('source', source, this.#sources), rows)
   }
 
-  async #push(source: ScriptSource, rows: readonly object[]): Promise<void> {
+  /**
+   * Gives rows to one split of the job's only source, or of `source`: for splits that are idle, ahead or behind.
+   *
+   * @param at - `split`: from 0 to `options.splits` less 1.
+   * @throws RangeError for a split that there is not.
+   */
+  pushToSplit<N extends SourceNames<J>>(
+    at: { readonly split: number; readonly source?: N },
+    ...rows: readonly SourceRow<J, N>[]
+  ): Promise<void> {
+    const source = at.source === undefined ? this.#only('source', this.#sources) : this.#named('source', at.source, this.#sources)
+    if (!Number.isInteger(at.split) || at.split < 0 || at.split >= source.splitCount) {
+      throw new RangeError(`The source has splits 0 to ${source.splitCount - 1}, not ${at.split}: say how many with options.splits`)
+    }
+    return this.#push(source, rows, at.split)
+  }
+
+  async #push(source: ScriptSource, rows: readonly object[], split = 0): Promise<void> {
     this.#running()
-    for (const row of rows) source.push(row)
+    for (const row of rows) source.push(row, split)
     await this.#settle()
   }
 

@@ -1,0 +1,9 @@
+import { boundedOutOfOrderness, count, f64, pipeline, schema, session, sum, timestamp, utf8 } from 'millrace'
+
+export default pipeline('sessions')
+  .source('wheels', schema({ wheel: utf8(), at: timestamp(), litres: f64() }))
+  .eventTime('at', boundedOutOfOrderness('8s', { everyRecords: 1 }))
+  .keyBy('wheel')
+  .window(session('5s'))
+  .aggregate({ n: count(), litres: sum('litres') })
+  .sink('results')

@@ -10,8 +10,9 @@
 import { analyzePlan, explain, fromPlan, type Job, type JobStatus, type Plan } from 'millrace'
 import type { Entry } from '../model/entry.ts'
 import { durationText, momentOf } from '../model/time-text.ts'
-import type { Fate, PaneInfo, ResultRow, SinkShape, SourceShape, Step, Trace, ViewShape, WatermarkShape } from '../model/trace.ts'
+import type { PaneInfo, ResultRow, SinkShape, SourceShape, Step, Trace, ViewShape, WatermarkShape } from '../model/trace.ts'
 import { type Content, contentsOf, identityOf, keyOf, valuesOf } from './contents.ts'
+import { Fates } from './fates.ts'
 import { Performance, typedRow } from './performance.ts'
 import { problemOf } from './problem.ts'
 import { type Shadow, shadowOf } from './shadow.ts'
@@ -27,6 +28,7 @@ interface View {
   readonly shadow: Shadow | null
   readonly contents: readonly (readonly Content[])[]
   readonly tracks: WindowTracks
+  readonly fates: Fates
 }
 
 const PROBE = '$probe:'
@@ -92,16 +94,20 @@ class Player {
     this.#letterCount = test.deadLetters.length
     const record = entry?.kind === 'record' ? entry : null
     if (record !== null) this.#comes(record.row, index!)
-    const views = this.#views.map(({ shape, shadow, contents, tracks }) => ({
-      fate: record === null ? null : fateOf(status, this.#before, shape.uid, letter !== undefined),
-      key: record === null ? '' : keyOf(shape.keys, record.row),
-      windows: shadow === null ? [] : tracks.step(contents[at] ?? [], this.#panes(shadow)),
-    }))
+    const views = this.#views.map(({ shape, shadow, contents, tracks, fates }) => {
+      const windows = shadow === null ? [] : tracks.step(contents[at] ?? [], this.#panes(shadow))
+      const change = { before: this.#before, now: status, isDeadLetter: letter !== undefined, windows }
+      return {
+        fates: fates.step(record === null ? null : { record: index!, timeMs: this.#timeOf(record) }, change),
+        key: record === null ? '' : keyOf(shape.keys, record.row),
+        windows,
+      }
+    })
     this.#before = status
     return {
       entry: index,
       kind: entry?.kind ?? 'end',
-      timeMs: record === null || this.#timeColumn === null ? null : momentOf(record.row[this.#timeColumn]),
+      timeMs: record === null ? null : this.#timeOf(record),
       nowMs: test.nowMs,
       watermarksMs: status.eventTimes.map(({ watermarkMs, isTimeEnded }) => (isTimeEnded ? Number.POSITIVE_INFINITY : watermarkMs)),
       idleSplits: status.eventTimes.map(({ idleSplits }) => idleSplits),
@@ -109,6 +115,10 @@ class Player {
       views,
       deadLetter: letter === undefined ? null : `${letter.code}: ${letter.reason}`,
     }
+  }
+
+  #timeOf({ row }: Extract<Entry, { readonly kind: 'record' }>): number | null {
+    return this.#timeColumn === null ? null : momentOf(row[this.#timeColumn])
   }
 
   #comes(cells: Row, index: number): void {
@@ -144,27 +154,18 @@ class Player {
   }
 }
 
-/** What became of a record, by the counter that it moved. */
-function fateOf(now: JobStatus, before: JobStatus | null, window: string | null, isDeadLetter: boolean): Fate {
-  const grew = (of: (status: JobStatus) => number | undefined) => (of(now) ?? 0) > (before === null ? 0 : (of(before) ?? 0))
-  const ofWindow = (name: 'late' | 'closed' | 'outside' | 'recordsIn') =>
-    grew(({ windows }) => windows.find(({ uid }) => uid === window)?.[name])
-  const ofOperators = (name: string) => grew(({ operators }) => operators.reduce((sum, { counts }) => sum + (counts[name] ?? 0), 0))
-  if (isDeadLetter || grew(({ deadLetters }) => deadLetters)) return 'deadLetter'
-  if (ofWindow('late') || ofOperators('lateDropped')) return 'late'
-  if (ofOperators('duplicates') && grew(({ sources }) => sources[0]?.filtered)) return 'duplicate'
-  if (ofWindow('closed')) return 'closed'
-  if (ofWindow('outside')) return 'outside'
-  if (grew(({ sources }) => sources[0]?.filtered)) return 'filtered'
-  if (window === null ? grew(({ recordsOut }) => recordsOut) : ofWindow('recordsIn')) return 'taken'
-  return 'held'
-}
-
 function viewsOf(job: Job): readonly Omit<View, 'contents'>[] {
   const { operators } = analyzePlan(job.plan)
   const times = eventTimesOf(job.plan)
   const windows = job.plan.operators.filter((spec) => spec.op === 'window')
   const specs = new Map(job.plan.operators.map((spec) => [spec.uid, spec]))
+  /** Whether records wait for the watermark before the window sees them: a state window puts them in order first. */
+  const holdsBack = (uid: string): boolean => {
+    for (let spec = specs.get(uid); spec !== undefined && spec.op !== 'source'; spec = specs.get(spec.inputs[0])) {
+      if (spec.op === 'sortByEventTime' || (spec.op === 'window' && spec.window.kind === 'stateWindow')) return true
+    }
+    return false
+  }
   const timeBefore = (uid: string): number => {
     for (let spec = specs.get(uid); spec !== undefined && spec.op !== 'source'; spec = specs.get(spec.inputs[0])) {
       if (spec.op === 'eventTime') return times.indexOf(spec)
@@ -173,7 +174,7 @@ function viewsOf(job: Job): readonly Omit<View, 'contents'>[] {
   }
   if (windows.length === 0) {
     const shape = { uid: null, text: 'no window', keys: [], watermark: times.length - 1, isByClock: false, hasRecords: false }
-    return [{ shape, shadow: null, tracks: new WindowTracks(false) }]
+    return [{ shape, shadow: null, tracks: new WindowTracks(false), fates: new Fates(null, false) }]
   }
   return windows.map((spec) => {
     const shadow = shadowOf(job, spec.uid)
@@ -181,7 +182,7 @@ function viewsOf(job: Job): readonly Omit<View, 'contents'>[] {
     const keys = operators.get(spec.uid)?.keys ?? []
     const watermark = isByClock ? -1 : timeBefore(spec.uid)
     const shape = { uid: spec.uid, text: spec.uid, keys, watermark, isByClock, hasRecords: shadow.hasRecords }
-    return { shape, shadow, tracks: new WindowTracks(spec.window.kind === 'session') }
+    return { shape, shadow, tracks: new WindowTracks(spec.window.kind === 'session'), fates: new Fates(spec.uid, holdsBack(spec.uid)) }
   })
 }
 

@@ -74,8 +74,9 @@ export class WindowTracks {
     const now = new Set(contents.map(({ identity }) => identity))
     for (const content of contents.toSorted((a, b) => (a.startMs ?? 0) - (b.startMs ?? 0))) {
       const exact = this.#byIdentity.get(content.identity)
+      // Its trigger has ended: the played job refuses what the telling one still takes.
+      if (exact?.isClosed === true) continue
       if (exact !== undefined && !exact.isGone) {
-        if (exact.isClosed) continue
         if (content.count > exact.content.count) say(exact, 'took')
         exact.content = content
         continue

@@ -68,9 +68,9 @@ function cameText({ trace, entries, view, moments }: Narrator, step: Step): stri
   }
 }
 
-function fateText({ trace }: Narrator, step: Step): readonly string[] {
+function fateText({ trace, view }: Narrator, step: Step): readonly string[] {
   if (step.deadLetter !== null) return [`It is no record and goes aside: ${step.deadLetter}.`]
-  switch (step.views[0] === undefined ? null : fateOf(step)) {
+  switch (fateAt(step, view)) {
     case 'late': {
       const late = trace.sinks.find((sink, index) => sink.kind === 'late' && step.results.some((result) => result.sink === index))
       return [`It is late: its window has closed. ${late === undefined ? 'It is dropped and counted.' : `It goes to ${late.name}.`}`]
@@ -90,8 +90,9 @@ function fateText({ trace }: Narrator, step: Step): readonly string[] {
   }
 }
 
-function fateOf({ views }: Step): Fate | null {
-  return views.find(({ fate }) => fate !== null && fate !== 'taken')?.fate ?? null
+/** What became of the record that came in a step. */
+export function fateAt(step: Step, view: number): Fate | null {
+  return step.views[view]?.fates.find(({ record }) => record === step.entry)?.fate ?? null
 }
 
 function watermarkText({ trace, view, moments }: Narrator, step: Step, before: Step | undefined): string {
@@ -109,13 +110,15 @@ function windowTexts(narrator: Narrator, step: Step): readonly string[] {
 
 function windowText({ moments }: Narrator, window: WindowState): readonly string[] {
   const { events, count, pending, phase } = window
-  const name = `Window ${moments.window(window.startMs, window.endMs)}${window.key === '' ? '' : ` of ${window.key}`}`
+  const bounds = window.startMs === null ? 'The window of all time' : `Window ${moments.window(window.startMs, window.endMs)}`
+  const name = `${bounds}${window.key === '' ? '' : ` of ${window.key}`}`
   const has = `${count} ${count === 1 ? 'record' : 'records'}`
   const values = valuesText(window.values)
   const said: string[] = []
   if (events.includes('merged')) said.push(`${name} is now one with what it touched: ${has}.`)
   else if (events.includes('opened')) said.push(`${name} opens with ${count === 1 ? 'it' : has}.`)
   else if (events.includes('took')) said.push(`${name} now has ${has}.`)
+  if (events.includes('retracted')) said.push(events.includes('merged') ? 'What they had given is taken back.' : 'What it had given is taken back.')
   if (events.includes('early')) said.push(`${name} gives an early result: ${values}.`)
   if (events.includes('fired')) said.push(`${name} fires: ${values}.`)
   if (events.includes('corrected')) said.push(`${name} is corrected: ${values}.`)

@@ -79,12 +79,13 @@ export interface Step {
   readonly deadLetter: string | null
 }
 
-/** What became of a record: see `model/fate.ts`. */
+/** What became of a record. `closed`: the trigger of its window has ended. `held`: an operator keeps it until the watermark has passed it. */
 export type Fate = 'taken' | 'late' | 'duplicate' | 'filtered' | 'outside' | 'closed' | 'deadLetter' | 'held'
 
 export interface ViewState {
-  readonly fate: Fate | null
-  /** The key of the record, as windows have it. */
+  /** What has become of records, as far as it is known since this step: of the one that came, and of those that were held back. */
+  readonly fates: readonly { readonly record: number; readonly fate: Fate }[]
+  /** The key of the record that came, as windows have it. */
   readonly key: string
   readonly windows: readonly WindowState[]
 }

@@ -59,7 +59,7 @@ export const ASIDES: readonly Fate[] = ['late', 'duplicate', 'filtered', 'outsid
 
 /** @param domain - Event time that is drawn; default: all that there is. */
 export function geometryOf(trace: Trace, view: number, width: number, domain: readonly [number, number] | null = null): Geometry {
-  const left = width < 520 ? 44 : 72
+  const left = width < 520 ? 48 : 88
   const right = width - 16
   const [fromMs, toMs] = domain ?? domainOf(trace, view)
   const scale = (right - left) / (toMs - fromMs)
@@ -69,7 +69,7 @@ export function geometryOf(trace: Trace, view: number, width: number, domain: re
   const rowsBottom = AXIS + entryCount * rowHeight
   const lanesTop = rowsBottom + GAP
   const { lanes, rows, boxHeight, bottom } = lanesOf(trace, view, lanesTop)
-  const fates = new Set(trace.steps.flatMap(({ views }) => views[view]?.fate ?? []))
+  const fates = new Set(trace.steps.flatMap(({ views }) => (views[view]?.fates ?? []).map(({ fate }) => fate)))
   const asides = ASIDES.filter((fate) => fates.has(fate)).map((fate, index) => ({ fate, top: bottom + TAG + index * ASIDE, height: ASIDE }))
   const height = bottom + TAG + asides.length * ASIDE + 4
   const { ticks, isDated } = ticksOf(fromMs, toMs, right - left)

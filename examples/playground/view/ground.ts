@@ -114,10 +114,10 @@ function area(trace: Trace, number: number, geometry: Geometry, count: number): 
   return svg('path', { class: 'complete', d: `M${geometry.left} ${first[1]}${path}L${last[0].toFixed(1)} ${end}L${geometry.left} ${end}Z` })
 }
 
-function axisLabels({ ticks, x, isDated, right }: Geometry, state: State): readonly HTMLElement[] {
+function axisLabels({ ticks, x, isDated, left, right }: Geometry, state: State): readonly HTMLElement[] {
   const moments = momentText(state)
   return ticks
-    .filter((ms) => x(ms) <= right - 12)
+    .filter((ms) => x(ms) <= right - 12 && x(ms) >= left + 12)
     .map((ms) => {
       const text = isDated ? new Date(ms).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' }) : moments.of(ms)
       return el('span', { class: 'tick', style: `left: ${x(ms)}px` }, text)
@@ -129,6 +129,7 @@ function laneLabels({ lanes, asides, rowsTop, rowsBottom, left }: Geometry, trac
   const label = (className: string, top: number, height: number, text: string) =>
     el('span', { class: `lane-label ${className}`, style: `top: ${top}px; height: ${height}px`, title: text }, text)
   return [
+    label('axis', 0, rowsTop, left > 60 ? 'event time' : 'time'),
     label('arrivals', rowsTop, rowsBottom - rowsTop, 'arrival ↓'),
     ...lanes.map(({ key, top, height }) => label(keys.length > 0 ? 'key' : '', top, height, laneText(keys, key, left))),
     ...asides.map(({ fate, top, height }) => label(`fate-${fate}`, top, height, FATE_WORDS[fate])),

@@ -68,6 +68,7 @@ function dotsOf(state: State, geometry: Geometry): ReadonlyMap<string, Dot> {
   const { trace, traced, step, view } = state
   const dots = new Map<string, Dot>()
   const isByClock = trace!.views[view]?.isByClock === true
+  const fates = fatesBy(state, trace!.steps.length)
   traced.forEach((item, index) => {
     const { entry, id } = item
     const played = trace!.steps[index]
@@ -75,7 +76,7 @@ function dotsOf(state: State, geometry: Geometry): ReadonlyMap<string, Dot> {
     const timeMs = isByClock ? (played?.nowMs ?? null) : (played?.timeMs ?? null)
     if (timeMs === null && played?.deadLetter === null) return
     const key = played?.views[view]?.key ?? ''
-    const fate = played?.views[view]?.fate ?? null
+    const fate = fates.get(index)?.fate ?? null
     dots.set(String(id), {
       placed: item,
       index,
@@ -84,7 +85,7 @@ function dotsOf(state: State, geometry: Geometry): ReadonlyMap<string, Dot> {
       when: index < step - 1 ? 'past' : index === step - 1 ? 'now' : 'future',
       fate,
       text: geometry.rowHeight >= 18 ? key.slice(0, 2) : '',
-      label: labelOf(state, played, key, index, traced.length),
+      label: labelOf(state, played, key, index, fate),
       size: Math.min(18, geometry.rowHeight - 2),
       isSecondSplit: entry.split > 0,
     })
@@ -92,10 +93,19 @@ function dotsOf(state: State, geometry: Geometry): ReadonlyMap<string, Dot> {
   return dots
 }
 
-function labelOf(state: State, played: Step | undefined, key: string, index: number, count: number): string {
+/** What is known of records by a step, the last that is said of each. */
+function fatesBy({ trace, view }: State, step: number): ReadonlyMap<number, { readonly fate: Fate; readonly at: number }> {
+  const fates = new Map<number, { fate: Fate; at: number }>()
+  trace!.steps.slice(0, step).forEach(({ views }, at) => {
+    for (const { record, fate } of views[view]?.fates ?? []) fates.set(record, { fate, at })
+  })
+  return fates
+}
+
+function labelOf(state: State, played: Step | undefined, key: string, index: number, fate: Fate | null): string {
   const time = played === undefined || played.timeMs === null ? 'without event time' : momentText(state).of(played.timeMs)
-  const fate = played?.views[state.view]?.fate
-  return `Record ${key === '' ? '' : `${key} `}${time}, arrives ${index + 1} of ${count}${fate === null || fate === undefined || fate === 'taken' ? '' : `, ${FATE_WORDS[fate]}`}`
+  const became = fate === null || fate === 'taken' || fate === 'held' ? '' : `, ${FATE_WORDS[fate]}`
+  return `Record ${key === '' ? '' : `${key} `}${time}, arrives ${index + 1} of ${state.traced.length}${became}`
 }
 
 function showDot(button: HTMLButtonElement, dot: Dot): void {
@@ -123,18 +133,19 @@ function showAside(element: HTMLElement, { x, y, isNow, className, text }: Aside
 }
 
 /** Records that got into no window, in the lane of what became of them. */
-function asidesOf({ trace, traced, step, view }: State, geometry: Geometry): ReadonlyMap<string, Aside> {
+function asidesOf(state: State, geometry: Geometry): ReadonlyMap<string, Aside> {
+  const { trace, traced, step, view } = state
   const lanes = new Map(geometry.asides.map((lane) => [lane.fate, lane]))
   const asides = new Map<string, Aside>()
-  trace!.steps.slice(0, step).forEach((played, index) => {
-    const fate = played.views[view]?.fate ?? null
-    const lane = fate === null ? undefined : lanes.get(fate)
-    const placed = traced[index]
-    if (lane === undefined || placed === undefined) return
+  for (const [record, { fate, at }] of fatesBy(state, step)) {
+    const lane = lanes.get(fate)
+    const placed = traced[record]
+    const played = trace!.steps[record]
+    if (lane === undefined || placed === undefined || played === undefined) continue
     const x = played.timeMs === null ? geometry.left + 8 : geometry.x(played.timeMs)
     const text = (played.views[view]?.key ?? '').slice(0, 2)
-    asides.set(String(placed.id), { x, y: lane.top + lane.height / 2 - 2, isNow: index === step - 1, className: `fate-${fate}`, text })
-  })
+    asides.set(String(placed.id), { x, y: lane.top + lane.height / 2 - 2, isNow: at === step - 1, className: `fate-${fate}`, text })
+  }
   return asides
 }
 

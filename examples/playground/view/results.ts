@@ -55,7 +55,8 @@ function table(state: State, sink: SinkShape, rows: readonly TimedRow[], store: 
   const lines = rows.map(({ row, step }) => {
     const line = el(
       'tr',
-      { 'data-step': step + 1, 'data-window': row.window, 'data-change': row.pane?.change ?? '', 'data-kind': sink.kind },
+      // As the sink got it, moments in milliseconds.
+      { title: JSON.stringify(row.row), 'data-step': step + 1, 'data-window': row.window, 'data-change': row.pane?.change ?? '', 'data-kind': sink.kind },
       ...(hasPanes ? [paneCell(row.pane)] : []),
       ...(isWindow ? [el('td', { class: 'bounds' }, momentText(state).window(row.row['windowStart'] as number, row.row['windowEnd'] as number))] : []),
       ...columns.map((column) => valueCell(column, row.row[column.name], state)),

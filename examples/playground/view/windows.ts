@@ -74,7 +74,7 @@ function boxOf(state: State, window: WindowState, geometry: Geometry): Box {
 
 function show(element: HTMLElement, box: Box): void {
   const { window } = box
-  set(element, { 'data-phase': window.phase, 'data-now': nowOf(window), 'data-lit': box.isLit, 'data-flat': box.height < 30, title: box.title })
+  set(element, { 'data-phase': window.phase, 'data-now': nowOf(window), 'data-lit': box.isLit, 'data-flat': box.height < 30, 'data-narrow': box.width < 24, title: box.title })
   element.style.transform = `translate(${box.left}px, ${box.top}px)`
   element.style.width = `${box.width}px`
   element.style.height = `${box.height}px`

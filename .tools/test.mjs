@@ -18,7 +18,7 @@ mkdirSync(cache, { recursive: true })
 const [chromium, firefox] = ['chromium', 'firefox'].map(findBrowser)
 execFileSync(process.execPath, [`${root}.tools/build.mjs`, 'kernel', 'bundles'], { cwd: root, stdio: 'inherit' })
 
-const reports = { vitest: `${cache}vitest.json`, playwright: `${cache}playwright.json` }
+const reports = { vitest: `${cache}vitest.json`, playwright: `${cache}playwright.json`, playground: `${cache}playground.json` }
 for (const report of Object.values(reports)) rmSync(report, { force: true })
 run(
   bin('vitest'),
@@ -33,12 +33,18 @@ run(bin('playwright'), ['test', '--config', 'test/browser/playwright.config.ts',
   PLAYWRIGHT_JSON_OUTPUT_NAME: reports.playwright,
 })
 
+run(bin('playwright'), ['test', '--config', 'test/playground/playwright.config.ts', '--reporter=list,json'], {
+  MILLRACE_CHROMIUM: chromium,
+  PLAYWRIGHT_JSON_OUTPUT_NAME: reports.playground,
+})
+
 // A report that is missing is a run that did not happen.
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null)
 const vitest = read(reports.vitest)
-const playwright = read(reports.playwright)
-const passed = (vitest?.numPassedTests ?? 0) + (playwright?.stats.expected ?? 0)
-let failures = (vitest?.numFailedTests ?? 1) + (playwright === null ? 1 : playwright.stats.unexpected + playwright.stats.flaky)
+const pages = [read(reports.playwright), read(reports.playground)]
+const passed = pages.reduce((sum, report) => sum + (report?.stats.expected ?? 0), vitest?.numPassedTests ?? 0)
+const failuresOf = (report) => (report === null ? 1 : report.stats.unexpected + report.stats.flaky)
+let failures = pages.reduce((sum, report) => sum + failuresOf(report), vitest?.numFailedTests ?? 1)
 if (failed && failures === 0) failures = 1
 console.log(`\n${passed} passed, ${failures} failed`)
 process.exitCode = failures === 0 && passed > 0 ? 0 : 1

@@ -1,6 +1,21 @@
 /** Laws of the playground's engine: what it shows is what jobs give, and what it says of open windows is what is in them. */
 
-import { boundedOutOfOrderness, collect, count, early, f64, type Job, onCount, once, pipeline, schema, session, timestamp, tumbling, utf8 } from 'millrace'
+import {
+  boundedOutOfOrderness,
+  collect,
+  count,
+  early,
+  f64,
+  type Job,
+  onCount,
+  once,
+  pipeline,
+  schema,
+  session,
+  timestamp,
+  tumbling,
+  utf8,
+} from 'millrace'
 import { testJob } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { play } from '../../examples/playground/engine/play.ts'
@@ -21,11 +36,13 @@ const wheels = (delay: '2s' | '1m' = '2s') =>
 
 function rowsOf(trace: Trace): Readonly<Record<string, readonly object[]>> {
   const results = trace.steps.flatMap((step) => step.results)
-  return Object.fromEntries(trace.sinks.map(({ name }, sink) => [name, results.filter((result) => result.sink === sink).map(({ row }) => row)]))
+  return Object.fromEntries(
+    trace.sinks.map(({ name }, sink) => [name, results.filter((result) => result.sink === sink).map(({ row }) => row)]),
+  )
 }
 
 const windowsAt = (trace: Trace, step: number, view = 0) => trace.steps[step]!.views[view]!.windows
-const only = <T,>(list: readonly T[]): T => {
+const only = <T>(list: readonly T[]): T => {
   expect(list).toHaveLength(1)
   return list[0]!
 }
@@ -40,16 +57,31 @@ describe('every example of the gallery', () => {
     expect(rows).toEqual(await expectedRows(job, entries))
   })
 
-  test.each(shown.map((example) => [example.id, example] as const))('%s is told in words at each step', async (_, { job, entries, text }) => {
-    const trace = await play(job, entries)
-    const narrator = { trace, entries, view: 0, moments: momentsOf(trace) }
-    for (let step = 0; step <= trace.steps.length; step++) expect(captionOf(narrator, step)).toMatch(/^[A-Z].*\.$/)
-    expect(text.match(/[.:;] |[.]$/g)!.length).toBeGreaterThan(1)
-  })
+  test.each(shown.map((example) => [example.id, example] as const))(
+    '%s is told in words at each step',
+    async (_, { job, entries, text }) => {
+      const trace = await play(job, entries)
+      const narrator = { trace, entries, view: 0, moments: momentsOf(trace) }
+      for (let step = 0; step <= trace.steps.length; step++) expect(captionOf(narrator, step)).toMatch(/^[A-Z].*\.$/)
+      expect(text.match(/[.:;] |[.]$/g)!.length).toBeGreaterThan(1)
+    },
+  )
 })
 
 // Windows with the plain trigger and without lateness: what is open is what would come if the stream ended here.
-const PLAIN = ['tumbling', 'sliding', 'cumulate', 'sessions', 'calendar', 'custom-window', 'late', 'deduplicate', 'punctuated', 'state', 'global']
+const PLAIN = [
+  'tumbling',
+  'sliding',
+  'cumulate',
+  'sessions',
+  'calendar',
+  'custom-window',
+  'late',
+  'deduplicate',
+  'punctuated',
+  'state',
+  'global',
+]
 
 describe('what is in open windows', () => {
   const examples = shown.filter(({ id }) => PLAIN.includes(id)).map((example) => [example.id, example] as const)
@@ -78,7 +110,11 @@ describe('what is in open windows', () => {
   })
 
   test('records of a window are those that its function would get', async () => {
-    const job = wheels('1m').keyBy('wheel').window(session('5s')).aggregate({ litres: collect('litres') }).sink('out')
+    const job = wheels('1m')
+      .keyBy('wheel')
+      .window(session('5s'))
+      .aggregate({ litres: collect('litres') })
+      .sink('out')
     const trace = await play(job, [reading('a', 1), reading('b', 2), reading('a', 9), reading('a', 5)])
     expect(windowsAt(trace, 3).map(({ key, records }) => [key, records])).toEqual([
       ['a', [0, 2, 3]],
@@ -110,7 +146,11 @@ describe('windows from step to step', () => {
   })
 
   test('a window whose trigger has ended takes no more, though the job that tells would', async () => {
-    const job = wheels().window(tumbling('10s')).trigger(once(onCount(2))).aggregate({ n: count() }).sink('out')
+    const job = wheels()
+      .window(tumbling('10s'))
+      .trigger(once(onCount(2)))
+      .aggregate({ n: count() })
+      .sink('out')
     const trace = await play(job, [reading('a', 1), reading('a', 2), reading('a', 3)])
     expect(windowsAt(trace, 2)).toMatchObject([{ phase: 'done', count: 2 }])
     expect(trace.steps.map((step) => fateAt(step, 0))).toEqual(['taken', 'taken', 'closed', null])
@@ -123,7 +163,12 @@ describe('windows from step to step', () => {
   })
 
   test('discarding: what the last pane has not had is pending', async () => {
-    const job = wheels().window(tumbling('10s')).trigger(early({ count: 2 })).discarding().aggregate({ n: count() }).sink('out')
+    const job = wheels()
+      .window(tumbling('10s'))
+      .trigger(early({ count: 2 }))
+      .discarding()
+      .aggregate({ n: count() })
+      .sink('out')
     const trace = await play(job, [reading('a', 1), reading('a', 2), reading('a', 3)])
     expect(windowsAt(trace, 2)[0]).toMatchObject({ count: 3, pending: 1, paneCount: 1 })
   })
@@ -148,7 +193,9 @@ describe('what becomes of records', () => {
   test('a record that a state window is not open for is in no window, and is told when the watermark has passed it', async () => {
     const { job, entries } = shown.find(({ id }) => id === 'state')!
     const trace = await play(job, entries)
-    const told = trace.steps.flatMap(({ views }, step) => views[0]!.fates.filter(({ fate }) => fate === 'outside').map(({ record }) => [record, step]))
+    const told = trace.steps.flatMap(({ views }, step) =>
+      views[0]!.fates.filter(({ fate }) => fate === 'outside').map(({ record }) => [record, step]),
+    )
     // b turns at 3 s before it has been started; a turns at 12 s, after it has been stopped.
     expect(told).toEqual([
       [2, 3],

@@ -30,7 +30,13 @@ for (const { name, colorScheme, viewport } of LOOKS) {
       for (const id of ['corrections', 'strategies', 'sort', 'idle']) {
         await open(page, id)
         await goTo(page, 9)
-        expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id: rule, nodes }) => [rule, nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)]), id).toEqual([])
+        expect(
+          (await new AxeBuilder({ page }).analyze()).violations.map(({ id: rule, nodes }) => [
+            rule,
+            nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`),
+          ]),
+          id,
+        ).toEqual([])
       }
       for (const tab of ['Plan (JSON)', 'In words', 'NDJSON', 'Generate']) await page.getByRole('tab', { name: tab }).click()
       await page.getByRole('tab', { name: 'NDJSON' }).click()
@@ -39,13 +45,21 @@ for (const { name, colorScheme, viewport } of LOOKS) {
       await page.locator('#panel-plan .cm-content').click()
       await page.keyboard.type('x')
       await expect(page.locator('.editor .problem')).toBeVisible()
-      expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id: rule, nodes }) => [rule, nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)])).toEqual([])
+      expect(
+        (await new AxeBuilder({ page }).analyze()).violations.map(({ id: rule, nodes }) => [
+          rule,
+          nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`),
+        ]),
+      ).toEqual([])
     })
 
     test('nothing is wider than the page', async ({ page }) => {
       for (const id of ['tumbling', 'strategies', 'state']) {
         await open(page, id)
-        const { scroll, client } = await page.evaluate(() => ({ scroll: document.documentElement.scrollWidth, client: document.documentElement.clientWidth }))
+        const { scroll, client } = await page.evaluate(() => ({
+          scroll: document.documentElement.scrollWidth,
+          client: document.documentElement.clientWidth,
+        }))
         expect(scroll, id).toBe(client)
       }
     })

@@ -105,21 +105,45 @@ const parts: Readonly<Record<string, (readings: ReturnType<typeof wheels>) => Jo
       .trackSequence({ source: 'wheel', sequence: 'double', silentAfter: '1m', findingsTo: 'findings', uid: 'watch' })
       .sink('out'),
   'retracting sessions': (stream) =>
-    stream.window(millrace.session('5s')).retracting({ unchanged: true }).lateFails().aggregate({ n: millrace.anyTrue('ok') }).sink('out'),
+    stream
+      .window(millrace.session('5s'))
+      .retracting({ unchanged: true })
+      .lateFails()
+      .aggregate({ n: millrace.anyTrue('ok') })
+      .sink('out'),
   'triggers within triggers': (stream) =>
     stream
       .window(millrace.globalWindow())
-      .trigger(millrace.orFinally(millrace.inOrder(millrace.onCount(1), millrace.repeatedly(millrace.afterProcessingTime('5s'))), millrace.onEnd()))
+      .trigger(
+        millrace.orFinally(
+          millrace.inOrder(millrace.onCount(1), millrace.repeatedly(millrace.afterProcessingTime('5s'))),
+          millrace.onEnd(),
+        ),
+      )
       .discarding()
       .aggregate({ n: millrace.correlation('litres', 'litres') })
       .sink('out'),
   'windows by the clock': (stream) =>
-    stream.window(millrace.cumulate('1h', '10m')).processingTime().trigger(millrace.onProcessingTime('1m')).aggregate({ n: millrace.count() }).sink('out'),
-  'intervals': (stream) =>
-    stream.window(millrace.intervals([{ name: 'a', start: 0, end: 10 }])).aggregate({ n: millrace.count() }).sink('out'),
+    stream
+      .window(millrace.cumulate('1h', '10m'))
+      .processingTime()
+      .trigger(millrace.onProcessingTime('1m'))
+      .aggregate({ n: millrace.count() })
+      .sink('out'),
+  intervals: (stream) =>
+    stream
+      .window(millrace.intervals([{ name: 'a', start: 0, end: 10 }]))
+      .aggregate({ n: millrace.count() })
+      .sink('out'),
   'trading days': (stream) =>
     stream
-      .window(millrace.tradingDay({ timeZone: 'Asia/Tokyo', sessions: [{ days: ['mon'], open: '09:00', close: '11:30' }], holidays: ['2025-01-01'] }))
+      .window(
+        millrace.tradingDay({
+          timeZone: 'Asia/Tokyo',
+          sessions: [{ days: ['mon'], open: '09:00', close: '11:30' }],
+          holidays: ['2025-01-01'],
+        }),
+      )
       .aggregate({ n: millrace.median('litres') })
       .sink('out'),
 }
@@ -128,7 +152,10 @@ function wheels() {
   return millrace
     .pipeline('parts')
     .source('wheels', millrace.schema({ wheel: millrace.utf8(), at: millrace.timestamp(), litres: millrace.f64(), ok: millrace.bool() }))
-    .eventTime('at', millrace.predicted(0.9, { floor: '1s', ceiling: '1m', idleAfter: '30s', maxFutureSkew: Infinity, futurePolicy: 'accept' }))
+    .eventTime(
+      'at',
+      millrace.predicted(0.9, { floor: '1s', ceiling: '1m', idleAfter: '30s', maxFutureSkew: Infinity, futurePolicy: 'accept' }),
+    )
 }
 
 describe('programs of plans', () => {
@@ -158,26 +185,37 @@ describe('programs of plans', () => {
 
 describe('programs for Node', () => {
   const examples = shown.filter(({ id }) => ['corrections', 'idle', 'custom-window'].includes(id))
-  test.each(examples.map((example) => [example.id, example] as const))('%s prints what the playground shows', async (id, { job, entries }) => {
-    const text = readFileSync(`${root}examples/playground/gallery/programs/${id}.ts`, 'utf8')
-    const { columns } = millrace.analyzePlan(job.plan).sources[0]!.schema
-    for (const language of job.functions.size === 0 ? (['typescript', 'plan'] as const) : (['typescript'] as const)) {
-      const file = `${folder}node-${id}-${language}.ts`
-      writeFileSync(file, nodeProgramOf({ language, text: language === 'plan' ? planText(job.plan) : text, entries, columns }))
-      const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: root })
-      const printed: Record<string, object[]> = {}
-      for (const line of stdout.trim().split('\n')) {
-        const [, sink, row] = /^(\S+) \S+ (.*)$/.exec(line)!
-        ;(printed[sink!] ??= []).push(JSON.parse(row!))
+  test.each(examples.map((example) => [example.id, example] as const))(
+    '%s prints what the playground shows',
+    async (id, { job, entries }) => {
+      const text = readFileSync(`${root}examples/playground/gallery/programs/${id}.ts`, 'utf8')
+      const { columns } = millrace.analyzePlan(job.plan).sources[0]!.schema
+      for (const language of job.functions.size === 0 ? (['typescript', 'plan'] as const) : (['typescript'] as const)) {
+        const file = `${folder}node-${id}-${language}.ts`
+        writeFileSync(file, nodeProgramOf({ language, text: language === 'plan' ? planText(job.plan) : text, entries, columns }))
+        const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: root })
+        const printed: Record<string, object[]> = {}
+        for (const line of stdout.trim().split('\n')) {
+          const [, sink, row] = /^(\S+) \S+ (.*)$/.exec(line)!
+          ;(printed[sink!] ??= []).push(JSON.parse(row!))
+        }
+        const expected = Object.entries(await expectedRows(job, entries)).filter(([, rows]) => rows.length > 0)
+        expect(printed).toEqual(JSON.parse(JSON.stringify(Object.fromEntries(expected))))
       }
-      const expected = Object.entries(await expectedRows(job, entries)).filter(([, rows]) => rows.length > 0)
-      expect(printed).toEqual(JSON.parse(JSON.stringify(Object.fromEntries(expected))))
-    }
-  })
+    },
+  )
 })
 
 describe('generated streams', () => {
-  const source = { uid: 's', timeColumn: 'at', columns: [{ name: 'wheel', type: 'utf8' }, { name: 'at', type: 'timestamp' }, { name: 'litres', type: 'f64' }] }
+  const source = {
+    uid: 's',
+    timeColumn: 'at',
+    columns: [
+      { name: 'wheel', type: 'utf8' },
+      { name: 'at', type: 'timestamp' },
+      { name: 'litres', type: 'f64' },
+    ],
+  }
   const delays = (settings: Partial<typeof GENERATOR_DEFAULTS>) => {
     let newest = Number.NEGATIVE_INFINITY
     return generated({ ...GENERATOR_DEFAULTS, count: 60, ...settings }, source).map((entry) => {

@@ -60,7 +60,8 @@ export class Fates {
   #outside({ before, now, windows }: Change): ViewState['fates'] {
     const count = (status: JobStatus | null) => status?.windows.find(({ uid }) => uid === this.#window)?.outside ?? 0
     const taken = new Set(windows.flatMap(({ records }) => records))
-    const isPassed = ({ timeMs }: Came) => timeMs !== null && now.eventTimes.some((time) => time.isTimeEnded || (time.watermarkMs ?? Number.NEGATIVE_INFINITY) >= timeMs)
+    const isPassed = ({ timeMs }: Came) =>
+      timeMs !== null && now.eventTimes.some((time) => time.isTimeEnded || (time.watermarkMs ?? Number.NEGATIVE_INFINITY) >= timeMs)
     const outside = this.#held.filter((came) => !taken.has(came.record) && isPassed(came)).slice(0, count(now) - count(before))
     const gone = new Set(outside.map(({ record }) => record))
     this.#held = this.#held.filter(({ record }) => !gone.has(record))

@@ -128,9 +128,17 @@ class Player {
   }
 
   #panes(shadow: Shadow): readonly FiredPane[] {
-    return (this.#performance.test.take(`${PROBE}${shadow.windowUid}` as never) as readonly { row: Row; pane: PaneInfo }[]).map(({ row, pane }) => {
-      return { identity: identityOf(shadow, row, pane.index), values: valuesOf(shadow.keys, row), timing: pane.timing, change: pane.change, isLast: pane.isLast }
-    })
+    return (this.#performance.test.take(`${PROBE}${shadow.windowUid}` as never) as readonly { row: Row; pane: PaneInfo }[]).map(
+      ({ row, pane }) => {
+        return {
+          identity: identityOf(shadow, row, pane.index),
+          values: valuesOf(shadow.keys, row),
+          timing: pane.timing,
+          change: pane.change,
+          isLast: pane.isLast,
+        }
+      },
+    )
   }
 
   #results(sink: SinkShape, number: number): readonly ResultRow[] {

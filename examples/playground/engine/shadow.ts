@@ -52,7 +52,8 @@ export function shadowOf(job: Job, windowUid: string): Shadow {
 /** The operators that lead to a window, from the source on. */
 function chainTo(uid: string, specs: ReadonlyMap<string, Spec>): readonly Spec[] {
   const chain: Spec[] = []
-  for (let spec = specs.get(uid); spec !== undefined; spec = spec.op === 'source' ? undefined : specs.get(spec.inputs[0])) chain.unshift(spec)
+  for (let spec = specs.get(uid); spec !== undefined; spec = spec.op === 'source' ? undefined : specs.get(spec.inputs[0]))
+    chain.unshift(spec)
   return chain
 }
 

@@ -74,4 +74,9 @@ function parsed(text: string): unknown {
 
 export type EngineApi = Pick<Engine, 'run'>
 
-expose(new Engine({ millrace: new URL('./millrace.js', import.meta.url).href, 'millrace/testing': new URL('./millrace-testing.js', import.meta.url).href }))
+expose(
+  new Engine({
+    millrace: new URL('./millrace.js', import.meta.url).href,
+    'millrace/testing': new URL('./millrace-testing.js', import.meta.url).href,
+  }),
+)

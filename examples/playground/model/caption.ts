@@ -41,7 +41,13 @@ export function captionOf(narrator: Narrator, at: number): string {
   const { trace } = narrator
   const step = trace.steps[at - 1]
   if (step === undefined) return 'Nothing has come yet. Play, or go on step by step.'
-  return [cameText(narrator, step), ...fateText(narrator, step), watermarkText(narrator, step, trace.steps[at - 2]), ...windowTexts(narrator, step), ...outTexts(narrator, step)]
+  return [
+    cameText(narrator, step),
+    ...fateText(narrator, step),
+    watermarkText(narrator, step, trace.steps[at - 2]),
+    ...windowTexts(narrator, step),
+    ...outTexts(narrator, step),
+  ]
     .filter((text) => text !== '')
     .join(' ')
 }
@@ -54,7 +60,8 @@ function cameText({ trace, entries, view, moments }: Narrator, step: Step): stri
       const key = step.views[view]?.key ?? ''
       const name = key === '' ? 'A record' : `Record ${key}`
       const time = step.timeMs === null ? '' : ` of ${moments.of(step.timeMs)}`
-      const split = trace.steps.some(({ idleSplits }) => idleSplits.some((count) => count > 0)) && entry.split > 0 ? ` on split ${entry.split + 1}` : ''
+      const split =
+        trace.steps.some(({ idleSplits }) => idleSplits.some((count) => count > 0)) && entry.split > 0 ? ` on split ${entry.split + 1}` : ''
       return `${name}${time} arrives${split}.`
     }
     case 'clock':
@@ -118,12 +125,14 @@ function windowText({ moments }: Narrator, window: WindowState): readonly string
   if (events.includes('merged')) said.push(`${name} is now one with what it touched: ${has}.`)
   else if (events.includes('opened')) said.push(`${name} opens with ${count === 1 ? 'it' : has}.`)
   else if (events.includes('took')) said.push(`${name} now has ${has}.`)
-  if (events.includes('retracted')) said.push(events.includes('merged') ? 'What they had given is taken back.' : 'What it had given is taken back.')
+  if (events.includes('retracted'))
+    said.push(events.includes('merged') ? 'What they had given is taken back.' : 'What it had given is taken back.')
   if (events.includes('early')) said.push(`${name} gives an early result: ${values}.`)
   if (events.includes('fired')) said.push(`${name} fires: ${values}.`)
   if (events.includes('corrected')) said.push(`${name} is corrected: ${values}.`)
   if (events.includes('gone') && !events.includes('fired') && !events.includes('corrected')) {
-    const rest = phase === 'lost' ? ` without a result; its ${has} are in none` : pending > 0 ? `; ${pending} of its records are in no result` : ''
+    const rest =
+      phase === 'lost' ? ` without a result; its ${has} are in none` : pending > 0 ? `; ${pending} of its records are in no result` : ''
     said.push(`${name} is gone${rest}.`)
   }
   return said

@@ -19,7 +19,10 @@ const MARK = 's='
 
 export async function fragmentOf(shared: Shared): Promise<string> {
   const bytes = await through(new TextEncoder().encode(JSON.stringify(shared)), new CompressionStream('deflate-raw'))
-  return `${MARK}${btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')}`
+  return `${MARK}${btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')}`
 }
 
 /** @returns null when the fragment is no shared program, or a damaged one. */

@@ -46,7 +46,7 @@ function print(test: any) {
 }
 
 function sinksText(): string {
-  return '...new Set(job.plan.operators.flatMap((o: any) => (o.op === \'sink\' ? [o.name] : o.late?.kind === \'sideOutput\' ? [o.late.name] : o.findingsTo ?? [])))'
+  return "...new Set(job.plan.operators.flatMap((o: any) => (o.op === 'sink' ? [o.name] : o.late?.kind === 'sideOutput' ? [o.late.name] : o.findingsTo ?? [])))"
 }
 
 function programText(language: NodeProgram['language'], text: string): string {

@@ -7,7 +7,16 @@
  */
 
 import type { Plan } from 'millrace'
-import { aggregateText, evictorText, expressionText, type Names, optionsText, triggerText, watermarkText, windowText } from './program-parts.ts'
+import {
+  aggregateText,
+  evictorText,
+  expressionText,
+  type Names,
+  optionsText,
+  triggerText,
+  watermarkText,
+  windowText,
+} from './program-parts.ts'
 import { planText } from './plan-text.ts'
 import { durationText } from './time-text.ts'
 
@@ -87,9 +96,18 @@ function stepsOf(spec: Spec, uid: Readonly<Record<string, string>>, names: Names
     case 'filter':
       return [call('filter', expressionText(spec.where as never, names))]
     case 'map':
-      return [call('map', `{ ${Object.entries(spec.columns ?? {}).map(([name, tree]) => `${property(name)}: ${expressionText(tree, names)}`).join(', ')} }`)]
+      return [
+        call(
+          'map',
+          `{ ${Object.entries(spec.columns ?? {})
+            .map(([name, tree]) => `${property(name)}: ${expressionText(tree, names)}`)
+            .join(', ')} }`,
+        ),
+      ]
     case 'sortByEventTime':
-      return [`.sortByEventTime(${optionsText({ ...uid, ...withoutDefaults(spec, { bufferRecordsMax: 1_000_000, whenFull: 'fail', late: 'pass' }) })})`]
+      return [
+        `.sortByEventTime(${optionsText({ ...uid, ...withoutDefaults(spec, { bufferRecordsMax: 1_000_000, whenFull: 'fail', late: 'pass' }) })})`,
+      ]
     case 'deduplicate':
       return [deduplicateText(spec, uid)]
     case 'trackSequence':
@@ -136,7 +154,9 @@ function deduplicateText(spec: Spec_<'deduplicate'>, uid: Readonly<Record<string
 }
 
 function trackText(spec: Spec_<'trackSequence'>, uid: Readonly<Record<string, string>>): string {
-  const { silentAfterMs, forgetAfterMs, ...rest } = withoutDefaults(spec, { reorderWindow: 1000, sourcesMax: 100_000 }) as Partial<Spec_<'trackSequence'>>
+  const { silentAfterMs, forgetAfterMs, ...rest } = withoutDefaults(spec, { reorderWindow: 1000, sourcesMax: 100_000 }) as Partial<
+    Spec_<'trackSequence'>
+  >
   return `.trackSequence(${optionsText({
     ...uid,
     ...rest,

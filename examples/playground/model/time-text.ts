@@ -34,7 +34,10 @@ export function cellOf(ms: number, like: unknown): string | number {
 
 /** `12:00:03`, with milliseconds only where there are some. */
 function timeOf(ms: number): string {
-  return new Date(ms).toISOString().slice(11, 23).replace(/\.000$/, '')
+  return new Date(ms)
+    .toISOString()
+    .slice(11, 23)
+    .replace(/\.000$/, '')
 }
 
 /** How moments of a picture are written: with the date as soon as they lie on several days. */
@@ -71,7 +74,12 @@ function spanOf(moments: readonly number[]): number {
 
 /** A duration in the largest unit that has it whole: `90s`, `2m`. */
 export function durationText(ms: number): string {
-  for (const [unit, unitMs] of [['d', DAY_MS], ['h', 3_600_000], ['m', 60_000], ['s', 1000]] as const) {
+  for (const [unit, unitMs] of [
+    ['d', DAY_MS],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+  ] as const) {
     if (ms !== 0 && ms % unitMs === 0) return `${ms / unitMs}${unit}`
   }
   return `${ms}ms`

@@ -146,4 +146,6 @@ export interface Problem {
 }
 
 /** In the text of a program: line and column from 1. In a plan: a path such as `operators[2].columns[0]`. */
-export type Place = { readonly kind: 'text'; readonly line: number; readonly column: number } | { readonly kind: 'path'; readonly path: string }
+export type Place =
+  | { readonly kind: 'text'; readonly line: number; readonly column: number }
+  | { readonly kind: 'path'; readonly path: string }

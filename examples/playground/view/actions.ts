@@ -29,14 +29,26 @@ export function actions(store: Store): HTMLElement {
     said,
     copy('Copy link', 'Link copied', linkTo),
     copy('Copy as Node program', 'Program copied', (state) =>
-      Promise.resolve(nodeProgramOf({ language: state.leader, text: textOf(state), entries: state.entries.map(({ entry }) => entry), columns: state.trace?.source.columns ?? [] })),
+      Promise.resolve(
+        nodeProgramOf({
+          language: state.leader,
+          text: textOf(state),
+          entries: state.entries.map(({ entry }) => entry),
+          columns: state.trace?.source.columns ?? [],
+        }),
+      ),
     ),
   )
 }
 
 /** The address of what is on the page; it becomes that of the page, too. */
 async function linkTo(state: State): Promise<string> {
-  const fragment = await fragmentOf({ language: state.leader, text: textOf(state), entries: state.entries.map(({ entry }) => entry), step: state.step })
+  const fragment = await fragmentOf({
+    language: state.leader,
+    text: textOf(state),
+    entries: state.entries.map(({ entry }) => entry),
+    step: state.step,
+  })
   history.replaceState(null, '', `#${fragment}`)
   return location.href
 }

@@ -62,7 +62,7 @@ export function codeEditor({ parent, text, language, label, words, onChange }: C
         language === 'plan' ? json() : javascript({ typescript: true }),
         autocompletion({ override: [(context) => completions(context, words)] }),
         keymap.of([indentWithTab, ...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap]),
-        EditorView.contentAttributes.of({ 'aria-label': label, 'aria-describedby': 'editor-keys' }),
+        EditorView.contentAttributes.of({ tabindex: '0', 'aria-label': label, 'aria-describedby': 'editor-keys' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged && !isOurs) onChange(update.state.doc.toString())
         }),
@@ -112,7 +112,12 @@ function rangeOf(view: EditorView, { place, found }: Problem): { readonly from: 
   const { doc } = view.state
   if (place?.kind === 'path') {
     const node = nodeAt(view, place.path)
-    if (node !== null) return narrowed(view, node.from, node.to, found)
+    if (node !== null) {
+      // A field that is unknown is named by its property, not by its value.
+      const { from, to } = node
+      const { from: outerFrom, to: outerTo } = node.parent ?? node
+      return narrowed(view, from, to, found, narrowed(view, outerFrom, outerTo, found, { from, to }))
+    }
   }
   if (place?.kind === 'text' && place.line <= doc.lines) {
     const line = doc.line(Math.max(1, place.line))
@@ -122,7 +127,13 @@ function rangeOf(view: EditorView, { place, found }: Problem): { readonly from: 
   return { from: 0, to: Math.min(doc.length, doc.line(1).to) }
 }
 
-function narrowed(view: EditorView, from: number, to: number, found: string | null, otherwise = { from, to }): { readonly from: number; readonly to: number } {
+function narrowed(
+  view: EditorView,
+  from: number,
+  to: number,
+  found: string | null,
+  otherwise = { from, to },
+): { readonly from: number; readonly to: number } {
   if (found === null) return otherwise
   const text = view.state.sliceDoc(from, to)
   const bare = found.replace(/^the field /, '')
@@ -151,12 +162,12 @@ function statementEnd(view: EditorView, at: number): number {
 }
 
 /** The value that a path such as `operators[2].columns[0]` leads to, or the nearest one above it that is there. */
-function nodeAt(view: EditorView, path: string): { readonly from: number; readonly to: number } | null {
-  let node = syntaxTree(view.state).topNode.firstChild
+function nodeAt(view: EditorView, path: string): Node | null {
+  let node: Node | null = syntaxTree(view.state).topNode.firstChild
   for (const part of path.matchAll(/([A-Za-z_$][\w$]*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g)) {
     if (node === null) return null
     const [, name, index, quoted] = part
-    const next = index === undefined ? propertyOf(view, node, name ?? quoted ?? '') : node.getChildren('Object').concat(valuesOf(node))[Number(index)]
+    const next: Node | null | undefined = index === undefined ? propertyOf(view, node, name ?? quoted ?? '') : valuesOf(node)[Number(index)]
     if (next === undefined || next === null) break
     node = next
   }
@@ -168,7 +179,7 @@ type Node = NonNullable<ReturnType<typeof syntaxTree>['topNode']['firstChild']>
 function valuesOf(array: Node): Node[] {
   const values: Node[] = []
   for (let child = array.firstChild; child !== null; child = child.nextSibling) {
-    if (!['[', ']', ',', 'Object', '⚠'].includes(child.name)) values.push(child)
+    if (!['[', ']', ',', '⚠'].includes(child.name)) values.push(child)
   }
   return values
 }

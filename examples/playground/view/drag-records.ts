@@ -111,7 +111,9 @@ function press(event: KeyboardEvent, button: HTMLButtonElement, store: Store, ge
 }
 
 function focusNext(button: HTMLButtonElement, by: number): void {
-  const dots = [...button.parentElement!.querySelectorAll<HTMLButtonElement>('.record')].sort((a, b) => Number(a.dataset['index']) - Number(b.dataset['index']))
+  const dots = [...button.parentElement!.querySelectorAll<HTMLButtonElement>('.record')].sort(
+    (a, b) => Number(a.dataset['index']) - Number(b.dataset['index']),
+  )
   dots[dots.indexOf(button) + by]?.focus()
 }
 

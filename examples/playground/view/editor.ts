@@ -77,7 +77,10 @@ function showNotice(state: State, notice: HTMLElement, store: Store): void {
     notice.replaceChildren(el('p', {}, 'This program comes with the link. It runs in your browser: read it first.'), run)
   } else if (isApart) {
     const back = el('button', { type: 'button', click: () => store.set({ leader: 'typescript' }) }, 'Back to the program')
-    notice.replaceChildren(el('p', {}, 'The plan was edited, and the program does not follow: it has functions, which a plan only names.'), back)
+    notice.replaceChildren(
+      el('p', {}, 'The plan was edited, and the program does not follow: it has functions, which a plan only names.'),
+      back,
+    )
   }
 }
 
@@ -93,7 +96,13 @@ class Text {
   constructor(language: Language, store: Store) {
     this.#language = language
     this.#store = store
-    this.#area = el('textarea', { 'aria-label': LABELS[language], spellcheck: 'false', autocapitalize: 'off', wrap: 'off', input: () => this.#edit(this.#area.value) })
+    this.#area = el('textarea', {
+      'aria-label': LABELS[language],
+      spellcheck: 'false',
+      autocapitalize: 'off',
+      wrap: 'off',
+      input: () => this.#edit(this.#area.value),
+    })
     this.element = el('div', { class: 'code' }, this.#area)
   }
 

@@ -35,7 +35,12 @@ export class EngineClient {
   #look(now: State, before: State | null): void {
     if (!now.isTrusted) return
     const isTyped = before !== null && before.isTrusted && before.example === now.example && textOf(before) !== textOf(now)
-    const isChanged = before === null || !before.isTrusted || textOf(before) !== textOf(now) || before.leader !== now.leader || before.entries !== now.entries
+    const isChanged =
+      before === null ||
+      !before.isTrusted ||
+      textOf(before) !== textOf(now) ||
+      before.leader !== now.leader ||
+      before.entries !== now.entries
     if (!isChanged) return
     clearTimeout(this.#pause)
     this.#wanted = { source: { language: now.leader, text: textOf(now) }, entries: now.entries }
@@ -62,16 +67,25 @@ export class EngineClient {
     this.#engine ??= wrap<EngineApi>(this.#worker)
     const worker = this.#worker
     const failed = new Promise<Answer>((resolve) => {
-      worker.onerror = (event) => resolve(lost({ code: 'WORKER_FAILED', message: event.message || 'The worker of the page could not be loaded' }))
+      worker.onerror = (event) =>
+        resolve(lost({ code: 'WORKER_FAILED', message: event.message || 'The worker of the page could not be loaded' }))
     })
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<Answer>((resolve) => {
-      timer = setTimeout(() => resolve(lost({ code: 'TOO_SLOW', message: `The program took longer than ${PATIENCE_MS / 1000} s and was stopped` })), PATIENCE_MS)
+      timer = setTimeout(
+        () => resolve(lost({ code: 'TOO_SLOW', message: `The program took longer than ${PATIENCE_MS / 1000} s and was stopped` })),
+        PATIENCE_MS,
+      )
     })
-    const answered = this.#engine.run(source, entries.map(({ entry }) => entry)).then(
-      (answer) => answer as Answer,
-      (error: unknown) => lost({ code: 'WORKER_FAILED', message: String(error) }),
-    )
+    const answered = this.#engine
+      .run(
+        source,
+        entries.map(({ entry }) => entry),
+      )
+      .then(
+        (answer) => answer as Answer,
+        (error: unknown) => lost({ code: 'WORKER_FAILED', message: String(error) }),
+      )
     const answer = await Promise.race([answered, failed, late])
     clearTimeout(timer)
     if (answer.kind === 'problem' && (answer.problem.code === 'TOO_SLOW' || answer.problem.code === 'WORKER_FAILED')) this.#end()

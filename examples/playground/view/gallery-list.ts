@@ -19,7 +19,11 @@ export function galleryList(store: Store, open: (example: Example) => void): HTM
     { 'aria-label': 'Example', change: () => openById(menu.value) },
     el('option', { value: '', disabled: true }, 'Your own'),
     ...GROUPS.map((group) =>
-      el('optgroup', { label: group }, ...EXAMPLES.filter((example) => example.group === group).map(({ id, title }) => el('option', { value: id }, title))),
+      el(
+        'optgroup',
+        { label: group },
+        ...EXAMPLES.filter((example) => example.group === group).map(({ id, title }) => el('option', { value: id }, title)),
+      ),
     ),
   )
   const openById = (id: string) => {

@@ -6,7 +6,14 @@ import { placed, type Store } from './state.ts'
 
 type Name = keyof GeneratorSettings
 
-const SLIDERS: readonly { readonly name: Name; readonly label: string; readonly min: number; readonly max: number; readonly step: number; readonly text: (value: number) => string }[] = [
+const SLIDERS: readonly {
+  readonly name: Name
+  readonly label: string
+  readonly min: number
+  readonly max: number
+  readonly step: number
+  readonly text: (value: number) => string
+}[] = [
   { name: 'count', label: 'Records', min: 4, max: 60, step: 1, text: String },
   { name: 'keys', label: 'Keys', min: 1, max: 5, step: 1, text: String },
   { name: 'spacing', label: 'Mean distance', min: 0.5, max: 10, step: 0.5, text: (value) => `${value} s` },

@@ -195,7 +195,38 @@ const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
-const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 15 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY]
+const TICKS = [
+  1,
+  2,
+  5,
+  10,
+  20,
+  50,
+  100,
+  200,
+  500,
+  SECOND,
+  2 * SECOND,
+  5 * SECOND,
+  10 * SECOND,
+  15 * SECOND,
+  30 * SECOND,
+  MINUTE,
+  2 * MINUTE,
+  5 * MINUTE,
+  10 * MINUTE,
+  15 * MINUTE,
+  30 * MINUTE,
+  HOUR,
+  2 * HOUR,
+  3 * HOUR,
+  6 * HOUR,
+  12 * HOUR,
+  DAY,
+  2 * DAY,
+  7 * DAY,
+  14 * DAY,
+]
 /** Least distance of two labels. */
 const TICK_PX = 76
 
@@ -219,10 +250,12 @@ function monthsOf(fromMs: number, toMs: number, leastMs: number): readonly numbe
   }
 }
 
-/** Steps in which dragging goes: about a tenth of the distance of labels, in round units. */
+const GRAINS = [1, 10, 100, SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY]
+
+/** Steps in which dragging and keys go: round, and wide enough to be seen. */
 export function grainOf({ fromMs, toMs, left, right }: Geometry): number {
   const least = ((toMs - fromMs) / (right - left)) * 6
-  return TICKS.find((candidate) => candidate >= least && candidate !== 20 && candidate !== 200) ?? DAY
+  return GRAINS.find((candidate) => candidate >= least) ?? DAY
 }
 
 /** The bounds in which a window is drawn. */

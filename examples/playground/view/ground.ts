@@ -15,7 +15,11 @@ export class Ground {
   readonly #svg = svg('svg', { class: 'ground', 'aria-hidden': 'true' })
   readonly #labels = el('div', { class: 'labels', 'aria-hidden': 'true' })
   readonly #shade = el('div', { class: 'shade' })
-  readonly #line = el('div', { class: 'watermark', 'aria-hidden': 'true' }, el('span', { class: 'watermark-tag', 'data-testid': 'watermark' }))
+  readonly #line = el(
+    'div',
+    { class: 'watermark', 'aria-hidden': 'true' },
+    el('span', { class: 'watermark-tag', 'data-testid': 'watermark' }),
+  )
 
   constructor(plot: HTMLElement) {
     plot.append(this.#shade, this.#svg, this.#labels, this.#line)
@@ -54,7 +58,12 @@ export class Ground {
     this.#line.style.transform = `translateX(${x}px)`
     this.#line.style.top = `${top}px`
     this.#line.style.height = `${bottomOf(geometry) - top}px`
-    this.#line.firstElementChild!.textContent = ms === null ? '' : state.trace!.views[state.view]?.isByClock === true ? `clock ${momentText(state).of(ms)}` : `watermark ${momentText(state).of(ms)}`
+    this.#line.firstElementChild!.textContent =
+      ms === null
+        ? ''
+        : state.trace!.views[state.view]?.isByClock === true
+          ? `clock ${momentText(state).of(ms)}`
+          : `watermark ${momentText(state).of(ms)}`
     this.#shade.style.left = `${geometry.left}px`
     this.#shade.style.top = `${geometry.rowsBottom}px`
     this.#shade.style.height = `${bottomOf(geometry) - geometry.rowsBottom}px`
@@ -77,12 +86,19 @@ function grid(geometry: Geometry): readonly SVGElement[] {
   return [
     ...ticks.map((ms) => svg('line', { class: 'grid', x1: x(ms), x2: x(ms), y1: rowsTop - 6, y2: bottom })),
     ...[rowsTop, ...lanes.map(({ top }) => top), bottom].map((y) => svg('line', { class: 'rule', x1: left, x2: right, y1: y, y2: y })),
-    ...asides.map(({ top, height }) => svg('line', { class: 'rule dotted', x1: left, x2: right, y1: top + height - 4, y2: top + height - 4 })),
+    ...asides.map(({ top, height }) =>
+      svg('line', { class: 'rule dotted', x1: left, x2: right, y1: top + height - 4, y2: top + height - 4 }),
+    ),
   ]
 }
 
 /** Points of the stairs: by row where the watermark was when its record came, then where it went. */
-function points(trace: Trace, number: number, { x, right, rowsTop, rowHeight }: Geometry, count: number): readonly (readonly [number, number])[] {
+function points(
+  trace: Trace,
+  number: number,
+  { x, right, rowsTop, rowHeight }: Geometry,
+  count: number,
+): readonly (readonly [number, number])[] {
   const list: (readonly [number, number])[] = []
   const steps = trace.steps.filter(({ entry }: Step) => entry !== null).slice(0, count)
   let last: number | null = null

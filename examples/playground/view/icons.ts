@@ -15,5 +15,9 @@ const PATHS = {
 } as const
 
 export function icon(name: keyof typeof PATHS): SVGElement {
-  return svg('svg', { viewBox: '0 0 16 16', width: 16, height: 16, 'aria-hidden': 'true', focusable: 'false' }, svg('path', { d: PATHS[name], fill: 'currentColor' }))
+  return svg(
+    'svg',
+    { viewBox: '0 0 16 16', width: 16, height: 16, 'aria-hidden': 'true', focusable: 'false' },
+    svg('path', { d: PATHS[name], fill: 'currentColor' }),
+  )
 }

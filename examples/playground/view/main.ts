@@ -81,15 +81,28 @@ async function begin(): Promise<void> {
     location.hash = example.id
   }
   addEventListener('hashchange', () => void stateOfAddress().then((state) => store.set(state)))
-  document.querySelector('#app')!.replaceWith(
-    el(
-      'div',
-      { class: 'app' },
-      el('div', { class: 'top' }, el('a', { class: 'brand', href: '#tumbling' }, 'Millrace', el('span', {}, 'playground')), actions(store)),
-      galleryList(store, open),
-      el('main', {}, exampleText(store), el('div', { class: 'stage' }, player(store), timeLine(store), legend(), results(store)), el('div', { class: 'desk' }, editor(store), streamPanel(store))),
-    ),
-  )
+  document
+    .querySelector('#app')!
+    .replaceWith(
+      el(
+        'div',
+        { class: 'app' },
+        el(
+          'header',
+          { class: 'top' },
+          el('a', { class: 'brand', href: '#tumbling' }, 'Millrace', el('span', {}, 'playground')),
+          actions(store),
+        ),
+        galleryList(store, open),
+        el(
+          'main',
+          {},
+          exampleText(store),
+          el('div', { class: 'stage' }, player(store), timeLine(store), legend(), results(store)),
+          el('div', { class: 'desk' }, editor(store), streamPanel(store)),
+        ),
+      ),
+    )
   new EngineClient(store)
 }
 

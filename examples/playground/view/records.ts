@@ -32,7 +32,12 @@ interface Aside {
 }
 
 export class Records {
-  readonly group = el('div', { class: 'records', role: 'group', 'aria-label': 'Records, in order of arrival', 'aria-describedby': 'record-keys' })
+  readonly group = el('div', {
+    class: 'records',
+    role: 'group',
+    'aria-label': 'Records, in order of arrival',
+    'aria-describedby': 'record-keys',
+  })
   readonly #dots: Keyed<Dot, HTMLButtonElement>
   readonly #pauses = el('div', { class: 'pauses', 'aria-hidden': 'true' })
   readonly #asides: Keyed<Aside, HTMLElement>
@@ -56,7 +61,10 @@ export class Records {
 /** One of the dots is reached by Tab, the others from there by arrow keys. */
 function rove(group: HTMLElement): void {
   const dots = [...group.querySelectorAll<HTMLButtonElement>('.record')]
-  const current = dots.find((dot) => dot === document.activeElement) ?? dots.find((dot) => dot.tabIndex === 0 && dot.dataset['roved'] !== undefined) ?? dots[0]
+  const current =
+    dots.find((dot) => dot === document.activeElement) ??
+    dots.find((dot) => dot.tabIndex === 0 && dot.dataset['roved'] !== undefined) ??
+    dots[0]
   for (const dot of dots) {
     dot.tabIndex = dot === current ? 0 : -1
     if (dot === current) dot.dataset['roved'] = ''
@@ -181,6 +189,12 @@ function pausesOf({ traced, step }: State, geometry: Geometry): readonly HTMLEle
     if (entry.kind === 'record') return []
     const text = entry.kind === 'clock' ? `clock + ${entry.by}` : `watermark ${entry.to}`
     const style = `top: ${geometry.rowY(index)}px; left: ${geometry.left}px; right: 16px`
-    return [el('div', { class: 'pause', style, 'data-when': index < step - 1 ? 'past' : index === step - 1 ? 'now' : 'future' }, el('span', {}, text))]
+    return [
+      el(
+        'div',
+        { class: 'pause', style, 'data-when': index < step - 1 ? 'past' : index === step - 1 ? 'now' : 'future' },
+        el('span', {}, text),
+      ),
+    ]
   })
 }

@@ -17,7 +17,8 @@ export function results(store: Store): HTMLElement {
   store.listen((state, before) => {
     if (state.trace !== before?.trace || state.view !== before?.view) build(body, state, store)
     if (state.trace !== before?.trace || state.step !== before?.step || state.view !== before?.view) reveal(body, state, before)
-    if (state.window !== before?.window) for (const row of body.querySelectorAll('tbody tr')) set(row, { 'data-lit': isOf(row, state.window) })
+    if (state.window !== before?.window)
+      for (const row of body.querySelectorAll('tbody tr')) set(row, { 'data-lit': isOf(row, state.window) })
   })
   return section
 }
@@ -56,9 +57,18 @@ function table(state: State, sink: SinkShape, rows: readonly TimedRow[], store: 
     const line = el(
       'tr',
       // As the sink got it, moments in milliseconds.
-      { title: JSON.stringify(row.row), 'data-step': step + 1, 'data-window': row.window, 'data-change': row.pane?.change ?? '', 'data-kind': sink.kind },
+      {
+        title: JSON.stringify(row.row),
+        'data-step': step + 1,
+        'data-window': row.window,
+        'data-change': row.pane?.change ?? '',
+        'data-timing': row.pane?.timing ?? '',
+        'data-kind': sink.kind,
+      },
       ...(hasPanes ? [paneCell(row.pane)] : []),
-      ...(isWindow ? [el('td', { class: 'bounds' }, momentText(state).window(row.row['windowStart'] as number, row.row['windowEnd'] as number))] : []),
+      ...(isWindow
+        ? [el('td', { class: 'bounds' }, momentText(state).window(row.row['windowStart'] as number, row.row['windowEnd'] as number))]
+        : []),
       ...columns.map((column) => valueCell(column, row.row[column.name], state)),
     )
     if (row.window !== null) {
@@ -71,7 +81,7 @@ function table(state: State, sink: SinkShape, rows: readonly TimedRow[], store: 
   return el(
     'div',
     { class: 'sink', 'data-kind': sink.kind, 'data-sink': sink.name },
-    el('h3', { id }, sink.name, el('span', { class: 'count' })),
+    el('h2', { id }, sink.name, el('span', { class: 'count' })),
     el(
       'div',
       { class: 'scroll', tabindex: 0, role: 'region', 'aria-labelledby': id },
@@ -95,7 +105,11 @@ function paneCell(pane: PaneInfo | null): HTMLElement {
 
 function valueCell({ type }: ColumnShape, value: unknown, state: State): HTMLElement {
   const isNumber = typeof value === 'number' && type !== 'timestamp'
-  return el('td', { class: isNumber ? 'number' : '' }, type === 'timestamp' && typeof value === 'number' ? momentText(state).of(value) : cellText(value))
+  return el(
+    'td',
+    { class: isNumber ? 'number' : '' },
+    type === 'timestamp' && typeof value === 'number' ? momentText(state).of(value) : cellText(value),
+  )
 }
 
 /** Shows what has come by the step. */

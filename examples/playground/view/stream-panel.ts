@@ -26,7 +26,13 @@ export function streamPanel(store: Store): HTMLElement {
 
 function textPanel(store: Store): HTMLElement {
   const problem = el('p', { class: 'problem', role: 'alert', hidden: true })
-  const area = el('textarea', { 'aria-label': 'Stream as NDJSON', 'aria-describedby': 'stream-text-help', spellcheck: 'false', autocapitalize: 'off', wrap: 'off' })
+  const area = el('textarea', {
+    'aria-label': 'Stream as NDJSON',
+    'aria-describedby': 'stream-text-help',
+    spellcheck: 'false',
+    autocapitalize: 'off',
+    wrap: 'off',
+  })
   let own: readonly unknown[] | null = null
   area.addEventListener('input', () => {
     try {

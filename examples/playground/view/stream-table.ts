@@ -24,13 +24,26 @@ export function streamTable(store: Store): HTMLElement {
   let columns: readonly ColumnShape[] = []
   store.listen((state, before) => {
     const now = state.trace?.source.columns ?? columnsOf(state.entries)
-    const isNew = now.map(({ name }) => name).join() !== columns.map(({ name }) => name).join()
+    const isNew = shapeOf(now) !== shapeOf(columns)
     columns = now
-    if (isNew) head.replaceChildren(el('tr', {}, el('th', { scope: 'col' }, ''), ...columns.map(({ name }) => el('th', { scope: 'col' }, name)), el('th', { scope: 'col' }, el('span', { class: 'visually-hidden' }, 'Actions'))))
+    if (isNew)
+      head.replaceChildren(
+        el(
+          'tr',
+          {},
+          el('th', { scope: 'col' }, el('span', { class: 'visually-hidden' }, 'Arrival')),
+          ...columns.map(({ name }) => el('th', { scope: 'col' }, name)),
+          el('th', { scope: 'col' }, el('span', { class: 'visually-hidden' }, 'Actions')),
+        ),
+      )
     if (isNew || state.entries !== before?.entries) draw(body, state.entries, columns, store)
     if (isNew || state.entries !== before?.entries || state.step !== before?.step) mark(body, state.step)
   })
   return el('div', { class: 'stream-table' }, el('div', { class: 'scroll' }, el('table', {}, head, body)), foot)
+}
+
+function shapeOf(columns: readonly ColumnShape[]): string {
+  return columns.map(({ name, type }) => `${name}:${type}`).join()
 }
 
 function columnsOf(entries: readonly Placed[]): readonly ColumnShape[] {
@@ -41,7 +54,7 @@ function columnsOf(entries: readonly Placed[]): readonly ColumnShape[] {
 /** Lines keep their elements, so that the one that is typed in keeps the caret. */
 function draw(body: HTMLElement, entries: readonly Placed[], columns: readonly ColumnShape[], store: Store): void {
   const known = new Map([...body.children].map((line) => [(line as HTMLElement).dataset['id'], line as HTMLElement]))
-  const shape = columns.map(({ name, type }) => `${name}:${type}`).join()
+  const shape = shapeOf(columns)
   const lines = entries.map((item, index) => {
     const old = known.get(String(item.id))
     const line = old?.dataset['shape'] === shape ? old : lineOf(item, columns, shape, store)
@@ -52,7 +65,9 @@ function draw(body: HTMLElement, entries: readonly Placed[], columns: readonly C
 }
 
 function mark(body: HTMLElement, step: number): void {
-  ;[...body.children].forEach((line, index) => set(line, { 'data-when': index < step - 1 ? 'past' : index === step - 1 ? 'now' : 'future' }))
+  ;[...body.children].forEach((line, index) =>
+    set(line, { 'data-when': index < step - 1 ? 'past' : index === step - 1 ? 'now' : 'future' }),
+  )
 }
 
 function lineOf({ id, entry }: Placed, columns: readonly ColumnShape[], shape: string, store: Store): HTMLElement {
@@ -62,9 +77,21 @@ function lineOf({ id, entry }: Placed, columns: readonly ColumnShape[], shape: s
   }
   const cells =
     entry.kind === 'record'
-      ? columns.map((column) => el('td', {}, recordInput(column, (value) => change((now) => withCell(now, column.name, value)))))
+      ? columns.map((column) =>
+          el(
+            'td',
+            {},
+            recordInput(column, (value) => change((now) => withCell(now, column.name, value))),
+          ),
+        )
       : [el('td', { colspan: columns.length, class: 'pause-cell' }, pauseInput(entry, change))]
-  return el('tr', { 'data-id': id, 'data-shape': shape }, el('th', { scope: 'row' }), ...cells, el('td', { class: 'actions' }, ...actions(id, store)))
+  return el(
+    'tr',
+    { 'data-id': id, 'data-shape': shape },
+    el('th', { scope: 'row' }),
+    ...cells,
+    el('td', { class: 'actions' }, ...actions(id, store)),
+  )
 }
 
 function withCell(entry: Entry, name: string, value: unknown): Entry {
@@ -96,14 +123,16 @@ function pauseInput(entry: Exclude<Entry, { kind: 'record' }>, change: (to: (ent
   const input: HTMLInputElement = el('input', {
     type: 'text',
     spellcheck: 'false',
-    input: () => change((now) => (now.kind === 'clock' ? { ...now, by: input.value } : now.kind === 'watermark' ? { ...now, to: input.value } : now)),
+    input: () =>
+      change((now) => (now.kind === 'clock' ? { ...now, by: input.value } : now.kind === 'watermark' ? { ...now, to: input.value } : now)),
   })
   return el('label', {}, isClock ? 'clock + ' : 'watermark ', input)
 }
 
 function fill(line: HTMLElement, { entry }: Placed, columns: readonly ColumnShape[], index: number): void {
   line.firstElementChild!.textContent = String(index + 1)
-  for (const button of line.querySelectorAll('.actions button')) set(button, { 'aria-label': `${button.getAttribute('data-does')} entry ${index + 1}` })
+  for (const button of line.querySelectorAll('.actions button'))
+    set(button, { 'aria-label': `${button.getAttribute('data-does')} entry ${index + 1}` })
   const inputs = [...line.querySelectorAll('input')]
   if (entry.kind !== 'record') {
     const text = entry.kind === 'clock' ? entry.by : String(entry.to)
@@ -117,7 +146,8 @@ function fill(line: HTMLElement, { entry }: Placed, columns: readonly ColumnShap
     const value = entry.row[name]
     if (type === 'bool') input.checked = value === true
     // Not while it is typed in: 1. would become 1.
-    else if (document.activeElement !== input || cellValue(input.value, type) !== (value ?? null)) input.value = value === null || value === undefined ? '' : String(value)
+    else if (document.activeElement !== input || cellValue(input.value, type) !== (value ?? null))
+      input.value = value === null || value === undefined ? '' : String(value)
   })
 }
 

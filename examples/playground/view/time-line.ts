@@ -60,7 +60,11 @@ function showViews(group: HTMLElement, { trace, view }: State, store: Store): vo
   group.replaceChildren(
     ...shapes.map(({ text, watermark }, index) => {
       const strategy = trace?.watermarks[watermark]?.text ?? 'by the clock'
-      return el('button', { type: 'button', 'aria-pressed': index === view, click: () => store.set({ view: index, window: null }) }, `${text} · ${strategy}`)
+      return el(
+        'button',
+        { type: 'button', 'aria-pressed': index === view, click: () => store.set({ view: index, window: null }) },
+        `${text} · ${strategy}`,
+      )
     }),
   )
 }

@@ -34,7 +34,12 @@ export class Windows {
     const make = ({ window }: Box) => {
       const enter = () => store.set({ window: window.id })
       const leave = () => store.set({ window: null })
-      return el('div', { class: 'window', 'data-id': window.id, pointerenter: enter, pointerleave: leave }, el('span', { class: 'values' }), el('div', { class: 'dots' }))
+      return el(
+        'div',
+        { class: 'window', 'data-id': window.id, pointerenter: enter, pointerleave: leave },
+        el('span', { class: 'values' }),
+        el('div', { class: 'dots' }),
+      )
     }
     this.#boxes = new Keyed(group, make, show)
   }
@@ -74,7 +79,14 @@ function boxOf(state: State, window: WindowState, geometry: Geometry): Box {
 
 function show(element: HTMLElement, box: Box): void {
   const { window } = box
-  set(element, { 'data-phase': window.phase, 'data-now': nowOf(window), 'data-lit': box.isLit, 'data-flat': box.height < 30, 'data-narrow': box.width < 24, title: box.title })
+  set(element, {
+    'data-phase': window.phase,
+    'data-now': nowOf(window),
+    'data-lit': box.isLit,
+    'data-flat': box.height < 30,
+    'data-narrow': box.width < 24,
+    title: box.title,
+  })
   element.style.transform = `translate(${box.left}px, ${box.top}px)`
   element.style.width = `${box.width}px`
   element.style.height = `${box.height}px`
@@ -100,6 +112,7 @@ function showDots(parent: HTMLElement, { dots }: Box): void {
 
 /** The one thing of this step that the box shows. */
 function nowOf({ events }: WindowState): string | null {
-  for (const event of ['corrected', 'fired', 'early', 'merged', 'opened', 'took', 'retracted'] as const) if (events.includes(event)) return event
+  for (const event of ['corrected', 'fired', 'early', 'merged', 'opened', 'took', 'retracted'] as const)
+    if (events.includes(event)) return event
   return null
 }

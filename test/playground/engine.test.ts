@@ -162,6 +162,19 @@ describe('windows from step to step', () => {
     expect(windowsAt(trace, 1)[0]).toMatchObject({ phase: 'lost', paneCount: 0, count: 1 })
   })
 
+  test('a window that is complete, and has nothing new to say, has fired though no result comes', async () => {
+    const job = wheels()
+      .window(tumbling('10s'))
+      .trigger(early({ count: 2 }))
+      .retracting()
+      .allowedLateness('5s')
+      .aggregate({ n: count() })
+      .sink('out')
+    const trace = await play(job, [reading('a', 1), reading('a', 2), reading('a', 12)])
+    expect(trace.steps[2]!.results).toEqual([])
+    expect(windowsAt(trace, 2)[0]).toMatchObject({ phase: 'fired', events: ['complete'] })
+  })
+
   test('discarding: what the last pane has not had is pending', async () => {
     const job = wheels()
       .window(tumbling('10s'))

@@ -1,7 +1,7 @@
 /** How the page looks and whether everybody can use it: axe in light, dark and on a phone; pictures to be looked at. */
 
 import { fileURLToPath } from 'node:url'
-import AxeBuilder from '@axe-core/playwright'
+import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test } from '@playwright/test'
 import { goTo, open } from './page.ts'
 

@@ -19,13 +19,15 @@ export interface Content {
   readonly records: readonly number[]
   readonly count: number
   readonly values: Readonly<Record<string, unknown>>
+  /** Whether the watermark has passed its end. */
+  readonly isComplete: boolean
   /** Whether its state has gone in this step. */
   readonly isGone: boolean
 }
 
 interface Result {
   readonly row: Readonly<Record<string, unknown>>
-  readonly pane: { readonly index: number; readonly change: string; readonly isLast: boolean }
+  readonly pane: { readonly index: number; readonly timing: number; readonly change: string; readonly isLast: boolean }
 }
 
 /** Contents behind every entry, and behind the end: windows that are held, and those that have gone in the step. */
@@ -88,6 +90,7 @@ function contentOf(shadow: Shadow, { row, pane }: Result): Content {
     records: ((records ?? []) as number[]).toSorted((a, b) => a - b),
     count: Number(count),
     values: valuesOf(shadow.keys, rest),
+    isComplete: pane.timing > 0,
     isGone: false,
   }
 }

@@ -28,6 +28,7 @@ interface Track {
   /** Records that its results have had. */
   firedCount: number
   paneCount: number
+  phase: Phase
   /** Its trigger has ended: it takes no more, whatever the shadow says. */
   isClosed: boolean
   isGone: boolean
@@ -65,6 +66,12 @@ export class WindowTracks {
       if (track.isGone || !(track.content.isGone || track.isClosed)) continue
       track.isGone = true
       say(track, 'gone')
+    }
+    for (const track of this.#tracks) {
+      const phase = phaseOf(track)
+      const isSilent = !(events.get(track) ?? []).some((event) => event === 'fired' || event === 'corrected')
+      if (phase === 'fired' && track.phase === 'open' && isSilent) say(track, 'complete')
+      track.phase = phase
     }
     return this.#tracks.map((track) => stateOf(track, events.get(track) ?? [], merged.get(track) ?? []))
   }
@@ -114,6 +121,7 @@ export class WindowTracks {
       firedValues: null,
       firedCount: 0,
       paneCount: 0,
+      phase: 'open',
       isClosed: false,
       isGone: false,
     }
@@ -151,7 +159,7 @@ function stateOf(track: Track, events: readonly WindowEvent[], merged: readonly 
     key,
     startMs,
     endMs,
-    phase: phaseOf(track, isCurrent),
+    phase: track.phase,
     records,
     count,
     pending: isCurrent ? count - firedCount : count,
@@ -162,9 +170,11 @@ function stateOf(track: Track, events: readonly WindowEvent[], merged: readonly 
   }
 }
 
-function phaseOf({ isGone, firedAs, firedTiming, paneCount }: Track, isCurrent: boolean): Phase {
+function phaseOf({ content, isGone, firedAs, firedTiming, firedCount, paneCount }: Track): Phase {
   if (isGone) return paneCount > 0 && firedAs !== null ? 'done' : 'lost'
-  return isCurrent && firedTiming > 0 ? 'fired' : 'open'
+  // Complete, and the last result had everything: an unchanged one is not given again.
+  const isSaid = firedTiming > 0 || (content.isComplete && firedCount === content.count)
+  return firedAs === content.identity && isSaid ? 'fired' : 'open'
 }
 
 /** Whether a window of before lives on in a content of now. */

@@ -129,6 +129,7 @@ function windowText({ moments }: Narrator, window: WindowState): readonly string
     said.push(events.includes('merged') ? 'What they had given is taken back.' : 'What it had given is taken back.')
   if (events.includes('early')) said.push(`${name} gives an early result: ${values}.`)
   if (events.includes('fired')) said.push(`${name} fires: ${values}.`)
+  if (events.includes('complete')) said.push(`${name} is complete; its result stays as it was: ${values}.`)
   if (events.includes('corrected')) said.push(`${name} is corrected: ${values}.`)
   if (events.includes('gone') && !events.includes('fired') && !events.includes('corrected')) {
     const rest =

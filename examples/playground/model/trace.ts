@@ -114,7 +114,7 @@ export interface WindowState {
   readonly merged: readonly number[]
 }
 
-export type WindowEvent = 'opened' | 'took' | 'early' | 'fired' | 'corrected' | 'retracted' | 'merged' | 'gone'
+export type WindowEvent = 'opened' | 'took' | 'early' | 'fired' | 'complete' | 'corrected' | 'retracted' | 'merged' | 'gone'
 
 export interface ResultRow {
   readonly sink: number

@@ -26,7 +26,6 @@ export function actions(store: Store): HTMLElement {
   return el(
     'div',
     { class: 'actions' },
-    said,
     copy('Copy link', 'Link copied', linkTo),
     copy('Copy as Node program', 'Program copied', (state) =>
       Promise.resolve(
@@ -38,6 +37,7 @@ export function actions(store: Store): HTMLElement {
         }),
       ),
     ),
+    said,
   )
 }
 

@@ -6,13 +6,19 @@
 
 import { type Remote, wrap } from 'comlink'
 import type { Answer, EngineApi, Source } from '../engine/worker.ts'
-import type { Problem } from '../model/trace.ts'
 import type { Placed, State, Store } from './state.ts'
 
 /** The longest that a program and its stream may take. */
 const PATIENCE_MS = 10_000
 /** Typing is not interrupted by every letter. */
 const PAUSE_MS = 250
+
+interface RunningWorker {
+  readonly worker: Worker
+  readonly engine: Remote<EngineApi>
+  /** Resolves when the worker cannot go on. */
+  readonly failed: Promise<Answer>
+}
 
 interface Request {
   readonly source: Source
@@ -21,15 +27,19 @@ interface Request {
 
 export class EngineClient {
   readonly #store: Store
-  #worker: Worker | null = null
-  #engine: Remote<EngineApi> | null = null
+  #worker: RunningWorker | null = null
   #isBusy = false
   #wanted: Request | null = null
   #pause: ReturnType<typeof setTimeout> | undefined
 
-  constructor(store: Store) {
+  private constructor(store: Store) {
     this.#store = store
-    store.listen((now, before) => this.#look(now, before))
+  }
+
+  /** Plays whatever the store has, from now on. */
+  static follow(store: Store): void {
+    const client = new EngineClient(store)
+    store.listen((now, before) => client.#look(now, before))
   }
 
   #look(now: State, before: State | null): void {
@@ -63,29 +73,14 @@ export class EngineClient {
   }
 
   async #ask({ source, entries }: Request): Promise<Answer> {
-    this.#worker ??= new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'playground' })
-    this.#engine ??= wrap<EngineApi>(this.#worker)
-    const worker = this.#worker
-    const failed = new Promise<Answer>((resolve) => {
-      worker.onerror = (event) =>
-        resolve(lost({ code: 'WORKER_FAILED', message: event.message || 'The worker of the page could not be loaded' }))
-    })
+    const { engine, failed } = (this.#worker ??= begin())
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<Answer>((resolve) => {
-      timer = setTimeout(
-        () => resolve(lost({ code: 'TOO_SLOW', message: `The program took longer than ${PATIENCE_MS / 1000} s and was stopped` })),
-        PATIENCE_MS,
-      )
+      const message = `The program took longer than ${PATIENCE_MS / 1000} s and was stopped`
+      timer = setTimeout(() => resolve(lost('TOO_SLOW', message)), PATIENCE_MS)
     })
-    const answered = this.#engine
-      .run(
-        source,
-        entries.map(({ entry }) => entry),
-      )
-      .then(
-        (answer) => answer as Answer,
-        (error: unknown) => lost({ code: 'WORKER_FAILED', message: String(error) }),
-      )
+    const stream = entries.map(({ entry }) => entry)
+    const answered = engine.run(source, stream).catch((error: unknown) => lost('WORKER_FAILED', String(error)))
     const answer = await Promise.race([answered, failed, late])
     clearTimeout(timer)
     if (answer.kind === 'problem' && (answer.problem.code === 'TOO_SLOW' || answer.problem.code === 'WORKER_FAILED')) this.#end()
@@ -93,9 +88,8 @@ export class EngineClient {
   }
 
   #end(): void {
-    this.#worker?.terminate()
+    this.#worker?.worker.terminate()
     this.#worker = null
-    this.#engine = null
   }
 
   #take({ entries }: Request, answer: Answer): void {
@@ -122,6 +116,15 @@ export function textOf({ leader, program, plan }: State): string {
   return leader === 'plan' ? plan : program
 }
 
-function lost({ code, message }: Pick<Problem, 'code' | 'message'>): Answer {
+function begin(): RunningWorker {
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'playground' })
+  const failed = new Promise<Answer>((resolve) => {
+    const fail = ({ message }: ErrorEvent) => resolve(lost('WORKER_FAILED', message || 'The worker of the page could not be loaded'))
+    worker.addEventListener('error', fail, { once: true })
+  })
+  return { worker, engine: wrap<EngineApi>(worker), failed }
+}
+
+function lost(code: string, message: string): Answer {
   return { kind: 'problem', of: 'program', problem: { code, message, suggestion: null, found: null, place: null } }
 }

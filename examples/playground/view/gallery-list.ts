@@ -7,23 +7,23 @@ import type { Store } from './state.ts'
 export function galleryList(store: Store, open: (example: Example) => void): HTMLElement {
   const links = new Map<string, HTMLElement>()
   const groups = GROUPS.map((group) => {
-    const items = EXAMPLES.filter((example) => example.group === group).map((example) => {
-      const link = el('a', { href: `#${example.id}` }, example.title)
+    const items = group.examples.map((example) => {
+      // The address does not change for the example that is shown: it is opened as it was.
+      const again = () => {
+        if (location.hash === `#${example.id}`) open(example)
+      }
+      const link = el('a', { href: `#${example.id}`, click: again }, example.title)
       links.set(example.id, link)
       return el('li', {}, link)
     })
-    return el('div', {}, el('h2', {}, group), el('ul', {}, ...items))
+    return el('div', {}, el('h2', {}, group.title), el('ul', {}, ...items))
   })
   const menu: HTMLSelectElement = el(
     'select',
     { 'aria-label': 'Example', change: () => openById(menu.value) },
     el('option', { value: '', disabled: true }, 'Your own'),
-    ...GROUPS.map((group) =>
-      el(
-        'optgroup',
-        { label: group },
-        ...EXAMPLES.filter((example) => example.group === group).map(({ id, title }) => el('option', { value: id }, title)),
-      ),
+    ...GROUPS.map(({ title, examples }) =>
+      el('optgroup', { label: title }, ...examples.map((one) => el('option', { value: one.id }, one.title))),
     ),
   )
   const openById = (id: string) => {

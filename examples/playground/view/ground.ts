@@ -146,7 +146,7 @@ function laneLabels({ lanes, asides, rowsTop, rowsBottom, left }: Geometry, trac
     el('span', { class: `lane-label ${className}`, style: `top: ${top}px; height: ${height}px`, title: text }, text)
   return [
     label('axis', 0, rowsTop, left > 60 ? 'event time' : 'time'),
-    label('arrivals', rowsTop, rowsBottom - rowsTop, 'arrival ↓'),
+    label('arrivals', rowsTop, rowsBottom - rowsTop, left > 60 ? 'arrival ↓' : '↓'),
     ...lanes.map(({ key, top, height }) => label(keys.length > 0 ? 'key' : '', top, height, laneText(keys, key, left))),
     ...asides.map(({ fate, top, height }) => label(`fate-${fate}`, top, height, FATE_WORDS[fate])),
   ]

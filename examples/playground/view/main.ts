@@ -78,7 +78,8 @@ async function stateOfAddress(): Promise<Partial<State>> {
 async function begin(): Promise<void> {
   const store = new Store({ ...EMPTY, ...(await stateOfAddress()) })
   const open = (example: Example) => {
-    location.hash = example.id
+    if (location.hash === `#${example.id}`) store.set(stateOfExample(example))
+    else location.hash = example.id
   }
   addEventListener('hashchange', () => void stateOfAddress().then((state) => store.set(state)))
   document
@@ -103,7 +104,7 @@ async function begin(): Promise<void> {
         ),
       ),
     )
-  new EngineClient(store)
+  EngineClient.follow(store)
 }
 
 void begin()

@@ -8,7 +8,7 @@ import { FATE_WORDS } from '../model/caption.ts'
 import type { Fate, Step } from '../model/trace.ts'
 import { el, Keyed, set } from './dom.ts'
 import { ASIDES, type Geometry } from './geometry.ts'
-import { momentText, type Placed, type State, type Store } from './state.ts'
+import { momentText, type Placed, type State } from './state.ts'
 
 interface Dot {
   readonly placed: Placed
@@ -42,7 +42,7 @@ export class Records {
   readonly #pauses = el('div', { class: 'pauses', 'aria-hidden': 'true' })
   readonly #asides: Keyed<Aside, HTMLElement>
 
-  constructor(plot: HTMLElement, _store: Store) {
+  constructor(plot: HTMLElement) {
     const asides = el('div', { class: 'asides', 'aria-hidden': 'true' })
     plot.append(this.#pauses, asides, this.group)
     this.#dots = new Keyed(this.group, () => el('button', { type: 'button', class: 'record' }), showDot)

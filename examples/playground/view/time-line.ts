@@ -24,7 +24,7 @@ export function timeLine(store: Store): HTMLElement {
 
   const ground = new Ground(plot)
   const windows = new Windows(plot, store)
-  const records = new Records(plot, store)
+  const records = new Records(plot)
   let geometry: Geometry | null = null
   dragRecords(records.group, store, () => geometry)
 

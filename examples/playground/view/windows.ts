@@ -4,7 +4,7 @@
  * Before: the state of every window at a step. After: whoever looks; a box that is pointed at lights up its results.
  */
 
-import { valuesText } from '../model/caption.ts'
+import { cellText, valuesText } from '../model/caption.ts'
 import type { WindowState } from '../model/trace.ts'
 import { el, Keyed, set } from './dom.ts'
 import { extentOf, type Geometry } from './geometry.ts'
@@ -12,6 +12,8 @@ import { momentText, type State, type Store } from './state.ts'
 
 /** Least distance of a record from the side of its box: it is seen as a whole. */
 const DOT = 7
+/** From this width on a box says the names of its values, too. */
+const FULL = 84
 
 interface Box {
   readonly window: WindowState
@@ -62,7 +64,8 @@ function boxOf(state: State, window: WindowState, geometry: Geometry): Box {
     const x = Math.min(Math.max(geometry.x(ms) - start, DOT), Math.max(DOT, end - start - DOT))
     return [{ record, x, isPending: index >= window.records.length - window.pending, isNew: record === step - 1 }]
   })
-  const values = Object.keys(window.values).length > 0 ? valuesText(window.values, '  ') : `${window.count}`
+  const full = Object.keys(window.values).length > 0 ? valuesText(window.values, '  ') : `${window.count}`
+  const values = end - start < FULL ? Object.values(window.values).map(cellText).join(' · ') : full
   const bounds = `${momentText(state).window(window.startMs, window.endMs)}${window.key === '' ? '' : ` ${window.key}`}`
   return {
     window,
@@ -112,7 +115,7 @@ function showDots(parent: HTMLElement, { dots }: Box): void {
 
 /** The one thing of this step that the box shows. */
 function nowOf({ events }: WindowState): string | null {
-  for (const event of ['corrected', 'fired', 'early', 'merged', 'opened', 'took', 'retracted'] as const)
+  for (const event of ['corrected', 'fired', 'complete', 'early', 'merged', 'opened', 'took', 'retracted'] as const)
     if (events.includes(event)) return event
   return null
 }

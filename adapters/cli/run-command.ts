@@ -77,7 +77,7 @@ function startOptions(given: Arguments, { sources, sinks }: Bindings): StartOpti
       throw new ConfigError('OPTION_INVALID', `--${name} means nothing without --checkpoints DIR; add it`)
   }
   const parallelism = given.count('parallelism')
-  const host = given.word('host', ['auto', 'workers', 'inline'])
+  const host = given.word('host', ['auto', 'workers', 'shared', 'transferred', 'inline'])
   const every = everyOf(given)
   return {
     sources,

@@ -1,8 +1,9 @@
 /** The contract of checkpoint stores, in the page. */
 
-import { memoryCheckpoints } from 'millrace/browser'
+import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
 import { runSuite } from '../support/portable-suite.ts'
+import { BROWSER_STORE, indexedDbPlace } from './store-places.ts'
 
 checkpointStoreContract(
   'memory',
@@ -12,5 +13,6 @@ checkpointStoreContract(
   },
   { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
 )
+checkpointStoreContract('IndexedDB in a page', indexedDbPlace, BROWSER_STORE)
 
 Object.assign(globalThis, { runSuite })

@@ -1,0 +1,54 @@
+/**
+ * Places in a browser's storage for the contract of checkpoint stores, and the damage that can be done to them.
+ *
+ * Before: the page and the worker that declare the contract. After: a database of its own for each place.
+ */
+
+import { type IDBPDatabase, openDB } from 'idb'
+import { indexedDbCheckpoints } from '../../adapters/indexeddb-store.ts'
+import type { CheckpointGeneration, ChunkHash } from '../../runtime/checkpoint/checkpoint-store.ts'
+import type { StoreCapabilities, StorePlace } from '../contract/checkpoint-store-contract.ts'
+
+export const BROWSER_STORE: StoreCapabilities = { locksLiveOwners: true, detectsLoss: true, canBeDamaged: true }
+
+let placeCount = 0
+
+/** A name that no other place of this browser profile has. */
+export function newName(): string {
+  return `place-${crypto.randomUUID()}-${placeCount++}`
+}
+
+export async function indexedDbPlace(): Promise<StorePlace> {
+  const name = newName()
+  // A process that was killed leaves its lock; one that lives in this very page is stood in for by stealing.
+  const restarted = () => indexedDbCheckpoints(name, { leadership: 'steal' })
+  return {
+    restarted,
+    rival: () => indexedDbCheckpoints(name),
+    damage: (what, change) => withDatabase(`millrace/${name}`, (database) => damage(database, what, change)),
+    dispose: () => restarted().destroy(),
+  }
+}
+
+export async function withDatabase<T>(name: string, use: (database: IDBPDatabase) => Promise<T>): Promise<T> {
+  const database = await openDB(name)
+  try {
+    return await use(database)
+  } finally {
+    database.close()
+  }
+}
+
+type Change = (bytes: Uint8Array) => Uint8Array | null
+
+/** Changes the stored bytes of a chunk or manifest in place. */
+export async function damage(database: IDBPDatabase, what: ChunkHash | CheckpointGeneration, change: Change): Promise<void> {
+  const isChunk = typeof what === 'string'
+  const key = isChunk ? ['chunk', what, 0] : ['generation', what.epoch, what.checkpointId]
+  const stored: unknown = await database.get('checkpoints', key)
+  if (stored === undefined) throw new Error(`There is nothing to damage at ${key.join('/')}`)
+  const record = isChunk ? null : (stored as { manifest: Uint8Array })
+  const changed = change(record?.manifest ?? (stored as Uint8Array))
+  if (changed === null) await database.delete('checkpoints', key)
+  else await database.put('checkpoints', record === null ? changed : { ...record, manifest: changed }, key)
+}

@@ -10,3 +10,4 @@ export {
 export { memoryCheckpoints } from './memory-store.ts'
 export { connect, type ConnectOptions, type RemoteRow, type RemoteRun, type WorkerRestartOptions } from '../runtime/job-worker/connect.ts'
 export type { JobWorker } from '../runtime/job-worker/worker-link.ts'
+export { opfsCheckpoints, type OpfsCheckpointsOptions } from './opfs-store.ts'

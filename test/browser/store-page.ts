@@ -1,8 +1,8 @@
-/** The contract of checkpoint stores, in the page. */
+/** The contract of checkpoint stores, in the page and in a worker of it. */
 
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
-import { runSuite } from '../support/portable-suite.ts'
+import { runSuite, type SuiteResult } from '../support/portable-suite.ts'
 import { BROWSER_STORE, indexedDbPlace } from './store-places.ts'
 
 checkpointStoreContract(
@@ -15,4 +15,13 @@ checkpointStoreContract(
 )
 checkpointStoreContract('IndexedDB in a page', indexedDbPlace, BROWSER_STORE)
 
-Object.assign(globalThis, { runSuite })
+function runSuiteInWorker(): Promise<SuiteResult> {
+  const worker = new Worker('/store-worker.js', { type: 'module' })
+  return new Promise((resolve, reject) => {
+    worker.addEventListener('message', ({ data }: MessageEvent<SuiteResult>) => resolve(data))
+    worker.addEventListener('error', ({ message }) => reject(new Error(message)))
+    worker.postMessage('run')
+  })
+}
+
+Object.assign(globalThis, { runSuite, runSuiteInWorker })

@@ -5,7 +5,10 @@
  */
 
 import { type IDBPDatabase, openDB } from 'idb'
-import { indexedDbCheckpoints } from '../../adapters/indexeddb-store.ts'
+import type { Location } from '../../adapters/indexeddb/chunk-shelf.ts'
+import { indexedDbCheckpoints, type Leadership } from '../../adapters/indexeddb-store.ts'
+import { opfsStore } from '../../adapters/opfs-store.ts'
+import { SlotFiles } from '../../adapters/opfs/slots.ts'
 import type { CheckpointGeneration, ChunkHash } from '../../runtime/checkpoint/checkpoint-store.ts'
 import type { StoreCapabilities, StorePlace } from '../contract/checkpoint-store-contract.ts'
 
@@ -30,6 +33,23 @@ export async function indexedDbPlace(): Promise<StorePlace> {
   }
 }
 
+/**
+ * @param areSettled - Whether the slots were made by an earlier run, so that chunks go there; otherwise they go to the database.
+ */
+export async function opfsPlace(areSettled: boolean): Promise<StorePlace> {
+  const name = newName()
+  let runCount = 0
+  const store = (leadership: Leadership) =>
+    opfsStore(name, { leadership, reserveBytes: 512 * 1024 }, { run: String(areSettled ? runCount++ : 0), slotBytes: 256 * 1024 })
+  if (areSettled) await (await store('refuse').open('contract')).close()
+  return {
+    restarted: () => store('steal'),
+    rival: () => store('refuse'),
+    damage: (what, change) => withDatabase(`millrace-opfs/${name}`, (database) => damage(database, what, change)),
+    dispose: () => store('steal').destroy(),
+  }
+}
+
 export async function withDatabase<T>(name: string, use: (database: IDBPDatabase) => Promise<T>): Promise<T> {
   const database = await openDB(name)
   try {
@@ -45,10 +65,21 @@ type Change = (bytes: Uint8Array) => Uint8Array | null
 export async function damage(database: IDBPDatabase, what: ChunkHash | CheckpointGeneration, change: Change): Promise<void> {
   const isChunk = typeof what === 'string'
   const key = isChunk ? ['chunk', what, 0] : ['generation', what.epoch, what.checkpointId]
-  const stored: unknown = await database.get('checkpoints', key)
+  const stored: unknown = (await database.get('checkpoints', key)) ?? (isChunk ? await shelved(database, what) : undefined)
   if (stored === undefined) throw new Error(`There is nothing to damage at ${key.join('/')}`)
   const record = isChunk ? null : (stored as { manifest: Uint8Array })
   const changed = change(record?.manifest ?? (stored as Uint8Array))
+  // The file is open, exclusively; what it holds is changed where it is referred to.
+  if (isChunk) await database.delete('checkpoints', ['location', what])
   if (changed === null) await database.delete('checkpoints', key)
   else await database.put('checkpoints', record === null ? changed : { ...record, manifest: changed }, key)
+}
+
+/** The bytes of a chunk that lies in a slot. */
+async function shelved(database: IDBPDatabase, hash: ChunkHash): Promise<Uint8Array | undefined> {
+  const location: unknown = await database.get('checkpoints', ['location', hash])
+  if (location === undefined) return undefined
+  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('millrace')
+  const directory = await root.getDirectoryHandle(database.name.replace('millrace-opfs/', ''))
+  return (await new SlotFiles(() => Promise.resolve(directory)).read(location as Location)) ?? undefined
 }

@@ -2,11 +2,20 @@ import { expect, test } from '@playwright/test'
 import type { SuiteResult } from '../support/portable-suite.ts'
 
 declare const runSuite: () => Promise<SuiteResult>
+declare const runSuiteInWorker: () => Promise<SuiteResult>
 
-test('every store of the browser keeps the contract', async ({ page }) => {
+test('every store of the page keeps the contract', async ({ page }) => {
   await page.goto('/store')
   await page.waitForFunction('globalThis.runSuite')
   const { passed, failures } = await page.evaluate(() => runSuite())
   expect(failures).toEqual([])
-  expect(passed).toBeGreaterThan(10)
+  expect(passed).toBeGreaterThan(38)
+})
+
+test('every store of a worker keeps the contract', async ({ page }) => {
+  await page.goto('/store')
+  await page.waitForFunction('globalThis.runSuiteInWorker')
+  const { passed, failures } = await page.evaluate(() => runSuiteInWorker())
+  expect(failures).toEqual([])
+  expect(passed).toBeGreaterThan(65)
 })

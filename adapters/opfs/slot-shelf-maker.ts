@@ -1,0 +1,193 @@
+/**
+ * Opens the slot files of a store for its owner, and makes more of them ahead of need.
+ *
+ * Before: indexeddb-store, once the claim stands. After: opfs/slots.
+ * Which slots there are stands in the database (`['slots']`); a file that is not in that list is refuse of a run that was stopped, and goes.
+ *
+ * Invariant: a slot is in the list only when its file was written whole and flushed; ids are not used again.
+ */
+
+import type { Clock } from '../../runtime/clock.ts'
+import { CheckpointError } from '../../runtime/errors.ts'
+import { asLocation, type ChunkShelf, type Location, type ShelfMaker, type ShelfReader } from '../indexeddb/chunk-shelf.ts'
+import type { Connection } from '../indexeddb/connection.ts'
+import { checkFence } from '../indexeddb/fence.ts'
+import { asHead, below, CHECKPOINTS, type Fence, HEAD, isCount, SLOTS } from '../indexeddb/records.ts'
+import { isSlot, makeSlot, slotFileName, SlotFiles, type SlotRecord, Slots } from './slots.ts'
+import { hasSyncFiles, isNamed, openSyncFile, type SyncFile } from './sync-file.ts'
+
+export interface SlotOptions {
+  /** Name of the store's directory. */
+  readonly name: string
+  readonly slotBytes: number
+  readonly reserveBytes: number
+  /** The run of the program: slots made in it are not settled yet. */
+  readonly run: string
+  readonly clock: Clock
+}
+
+interface SlotTable {
+  readonly slotBytes: number
+  readonly nextId: number
+  readonly slots: readonly SlotRecord[]
+}
+
+const ROOT = 'millrace'
+
+export class SlotShelfMaker implements ShelfMaker {
+  readonly #options: SlotOptions
+
+  constructor(options: SlotOptions) {
+    this.#options = options
+  }
+
+  checkPlace(): void {
+    if (hasSyncFiles()) return
+    throw new CheckpointError(
+      'STORE_UNAVAILABLE',
+      `Cannot keep checkpoints of ${this.#options.name} in OPFS: access handles exist in dedicated workers only, and this is none; run the job in a worker, or use indexedDbCheckpoints()`,
+      { details: { store: this.#options.name, cause: 'NO_ACCESS_HANDLES' } },
+    )
+  }
+
+  reader(): ShelfReader {
+    return new SlotFiles(() => this.#directory(false))
+  }
+
+  async open(connection: Connection, fence: Fence): Promise<ChunkShelf> {
+    const directory = (await this.#directory(true))!
+    const { table, locations } = await this.#read(connection)
+    const slotBytes = table.slots.length === 0 ? this.#options.slotBytes : table.slotBytes
+    const files = await this.#openFiles(directory, table, slotBytes)
+    try {
+      const found = table.slots.filter(({ id }) => files.has(id))
+      const kept = found.map((slot) => ({ ...slot, isSettled: slot.isSettled || slot.run !== this.#options.run }))
+      await this.#removeOthers(directory, found)
+      const made = await this.#makeMore(directory, found.length, table.nextId, slotBytes, locations)
+      const slots = [...kept, ...made.slots]
+      await this.#write(connection, fence, { slotBytes, nextId: made.nextId, slots })
+      for (const { id, isSettled } of kept) {
+        if (isSettled) continue
+        files.get(id)!.close()
+        files.delete(id)
+      }
+      const shelf = new Slots(files, slotBytes, this.reader())
+      shelf.occupy(locations)
+      return shelf
+    } catch (error) {
+      for (const file of files.values()) file.close()
+      throw error
+    }
+  }
+
+  async destroy(): Promise<void> {
+    const root = await this.#root(false)
+    await root?.removeEntry(encodeURIComponent(this.#options.name), { recursive: true }).catch((error: unknown) => {
+      if (!isNamed(error, 'NotFoundError')) throw error
+    })
+  }
+
+  async #read(connection: Connection): Promise<{ readonly table: SlotTable; readonly locations: readonly Location[] }> {
+    const [stored, places] = await connection.read([CHECKPOINTS], (stores) =>
+      Promise.all([stores(CHECKPOINTS).get(SLOTS), stores(CHECKPOINTS).getAll(below('location'))]),
+    )
+    return { table: asTable(stored), locations: places.map(asLocation).filter((location) => location !== null) }
+  }
+
+  async #write(connection: Connection, fence: Fence, table: SlotTable): Promise<void> {
+    await connection.write([CHECKPOINTS], 'strict', async (stores) => {
+      const checkpoints = stores(CHECKPOINTS)
+      checkFence(asHead(await checkpoints.get(HEAD)), fence, connection.name)
+      await checkpoints.put(table, SLOTS)
+    })
+  }
+
+  /** The files of the table that are there and whole. */
+  async #openFiles(directory: FileSystemDirectoryHandle, table: SlotTable, slotBytes: number): Promise<Map<number, SyncFile>> {
+    const files = new Map<number, SyncFile>()
+    try {
+      for (const slot of table.slots) {
+        const file = await openSyncFile(directory, slotFileName(slot.id), { mayCreate: false, clock: this.#options.clock })
+        if (file === null) continue
+        if (isSlot(file, slot, slotBytes)) files.set(slot.id, file)
+        else file.close()
+      }
+      return files
+    } catch (error) {
+      for (const file of files.values()) file.close()
+      throw error
+    }
+  }
+
+  async #removeOthers(directory: FileSystemDirectoryHandle, slots: readonly SlotRecord[]): Promise<void> {
+    const names = new Set(slots.map(({ id }) => slotFileName(id)))
+    // The iterator of the file system is missing in the types.
+    for await (const name of (directory as unknown as { keys(): AsyncIterable<string> }).keys()) {
+      if (!names.has(name)) await directory.removeEntry(name).catch(() => {})
+    }
+  }
+
+  /** Slots for the reserve, and for twice what is stored. Where there is no room for them, chunks go to the database. */
+  async #makeMore(
+    directory: FileSystemDirectoryHandle,
+    count: number,
+    nextId: number,
+    slotBytes: number,
+    locations: readonly Location[],
+  ): Promise<{ readonly slots: readonly SlotRecord[]; readonly nextId: number }> {
+    const storedBytes = locations.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    const wanted = Math.ceil(Math.max(this.#options.reserveBytes, 2 * storedBytes) / slotBytes)
+    const slots: SlotRecord[] = []
+    let id = nextId
+    while (count + slots.length < wanted) {
+      const slot = { id: id++, stamp: newStamp(), run: this.#options.run, isSettled: false }
+      try {
+        await makeSlot(directory, slot, slotBytes, this.#options.clock)
+      } catch (error) {
+        if (isNamed(error, 'QuotaExceededError')) break
+        throw error
+      }
+      slots.push(slot)
+    }
+    return { slots, nextId: id }
+  }
+
+  async #root(mayCreate: boolean): Promise<FileSystemDirectoryHandle | null> {
+    try {
+      return await (await navigator.storage.getDirectory()).getDirectoryHandle(ROOT, { create: mayCreate })
+    } catch (error) {
+      if (isNamed(error, 'NotFoundError')) return null
+      throw error
+    }
+  }
+
+  async #directory(mayCreate: boolean): Promise<FileSystemDirectoryHandle | null> {
+    const root = await this.#root(mayCreate)
+    try {
+      return (await root?.getDirectoryHandle(encodeURIComponent(this.#options.name), { create: mayCreate })) ?? null
+    } catch (error) {
+      if (isNamed(error, 'NotFoundError')) return null
+      throw error
+    }
+  }
+}
+
+function newStamp(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, '0')).join('')
+}
+
+/** An empty table for anything that is none: slots are then made anew, and what lay in the old ones is missing. */
+function asTable(value: unknown): SlotTable {
+  const { slotBytes, nextId, slots } = (typeof value === 'object' && value !== null ? value : {}) as Partial<
+    Record<keyof SlotTable, unknown>
+  >
+  if (!isCount(slotBytes) || !isCount(nextId) || !Array.isArray(slots) || !slots.every(isSlotRecord))
+    return { slotBytes: 0, nextId: 0, slots: [] }
+  return { slotBytes, nextId, slots }
+}
+
+function isSlotRecord(value: unknown): value is SlotRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const { id, stamp, run, isSettled } = value as Partial<Record<keyof SlotRecord, unknown>>
+  return isCount(id) && typeof stamp === 'string' && typeof run === 'string' && typeof isSettled === 'boolean'
+}

@@ -1,5 +1,6 @@
 /** `millrace/browser`: checkpoints, sources and sinks of pages and their workers. Re-exports only. */
 
+export { indexedDbSink, type IndexedDbSinkOptions } from './indexeddb-sink.ts'
 export {
   type BrowserCheckpointStore,
   indexedDbCheckpoints,

@@ -81,6 +81,12 @@ export class Connection {
     return this.#transact(names, 'readwrite', { durability }, body)
   }
 
+  /** What there is now. Opens the database, and upgrades it if the plan says so. */
+  async describe(): Promise<{ readonly version: number; readonly stores: readonly string[] }> {
+    const database = await this.#connected(1)
+    return { version: database.version, stores: [...database.objectStoreNames] }
+  }
+
   /** Closes the connection; the next transaction opens it again. */
   close(): void {
     const opening = this.#opening

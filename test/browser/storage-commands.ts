@@ -1,0 +1,127 @@
+/**
+ * What the tests of faults make a page or a worker do with a store. Each command answers with a value or an error, as plain data.
+ *
+ * Before: storage-page and storage-worker. After: stores of the package, by their source.
+ */
+
+import type { BrowserCheckpointStore, IndexedDbCheckpointsOptions } from '../../adapters/indexeddb-store.ts'
+import { indexedDbCheckpoints } from '../../adapters/indexeddb-store.ts'
+import { opfsCheckpoints } from '../../adapters/opfs-store.ts'
+import type { CheckpointSession } from '../../runtime/checkpoint/checkpoint-store.ts'
+import { recover, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
+import { errorToData } from '../../runtime/errors.ts'
+import { commitSample, JOB, recoveredValues, sampleCheckpoint } from '../contract/sample-checkpoint.ts'
+import { openDB } from 'idb'
+
+export type Answer<T = unknown> = { readonly value: T } | { readonly code: string; readonly message: string; readonly retryable: boolean }
+
+export interface StoreArguments {
+  readonly name: string
+  readonly kind?: 'indexeddb' | 'opfs'
+  readonly options?: IndexedDbCheckpointsOptions
+}
+
+const sessions = new Map<string, CheckpointSession>()
+const blockers: { close(): void }[] = []
+
+function storeOf({ name, kind = 'indexeddb', options = {} }: StoreArguments): BrowserCheckpointStore {
+  return kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsCheckpoints(name, options)
+}
+
+const session = (name: string): CheckpointSession => {
+  const found = sessions.get(name)
+  if (found === undefined) throw new Error(`No session of ${name} is open here`)
+  return found
+}
+
+/** Chance, so that nothing compresses it. */
+function noise(byteLength: number): Uint8Array {
+  const bytes = new Uint8Array(byteLength)
+  for (let at = 0; at < byteLength; at += 65_536) crypto.getRandomValues(bytes.subarray(at, Math.min(at + 65_536, byteLength)))
+  return bytes
+}
+
+export const commands = {
+  async open(store: StoreArguments): Promise<number> {
+    const opened = await storeOf(store).open('contract')
+    sessions.set(store.name, opened)
+    return opened.epoch
+  },
+  commit: async (name: string, checkpointId: number, values?: string[]): Promise<void> => {
+    await commitSample(session(name), checkpointId, values)
+  },
+  /** One chunk of each size. */
+  async commitBytes(name: string, checkpointId: number, sizes: readonly number[]): Promise<void> {
+    const on = session(name)
+    const { manifest } = await sampleCheckpoint({ epoch: on.epoch, checkpointId }, [])
+    const chunks = new Map<string, Uint8Array>()
+    const refs: { hash: string; byteLength: number }[] = []
+    for (const size of sizes) {
+      const payload = noise(size)
+      const hash = Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', payload as BufferSource)), (byte) =>
+        byte.toString(16).padStart(2, '0'),
+      ).join('')
+      chunks.set(hash, payload)
+      refs.push({ hash, byteLength: size })
+    }
+    await writeCheckpoint(on, { ...manifest, operators: { minutes: { subtasks: [{ chunks: refs }] } } }, chunks)
+  },
+  async recover(name: string): Promise<{ checkpointId: number; values: string[]; skipped: string[] } | null> {
+    const recovered = await recover(session(name), JOB)
+    if (recovered === null) return null
+    const skipped = recovered.skipped.map(({ generation, error }) => `${generation.checkpointId} ${error.code}`)
+    const { checkpointId } = recovered.manifest
+    return { checkpointId, values: recoveredValues(recovered).map((value) => value.slice(0, 100)), skipped }
+  },
+  close: async (name: string): Promise<void> => {
+    await session(name).close()
+  },
+  ids: async (name: string): Promise<number[]> => (await session(name).generations()).map(({ checkpointId }) => checkpointId),
+  destroy: (store: StoreArguments) => storeOf(store).destroy(),
+  deleteDatabase: (name: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(name)
+      request.addEventListener('success', () => resolve())
+      request.addEventListener('error', () => reject(request.error as Error))
+    }),
+  /** A tab that holds the database open and gives no way, as a page without a `versionchange` listener does. */
+  hold: (name: string, version?: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const request = indexedDB.open(name, version)
+      request.addEventListener('success', () => {
+        blockers.push(request.result)
+        resolve()
+      })
+      request.addEventListener('error', () => reject(request.error as Error))
+    }),
+  async letGo(): Promise<void> {
+    for (const blocker of blockers.splice(0)) blocker.close()
+  },
+  /** Raises the version of a database, as a later version of a program would. */
+  async upgrade(name: string, version: number): Promise<void> {
+    ;(await openDB(name, version)).close()
+  },
+  /** Latencies of commits with one chunk of new bytes, in ms, sorted. */
+  async latencies(store: StoreArguments, byteLength: number, count: number): Promise<number[]> {
+    await commands.open(store)
+    const times: number[] = []
+    for (let id = 1; id <= count; id++) {
+      const start = performance.now()
+      await commands.commitBytes(store.name, id, [byteLength])
+      times.push(performance.now() - start)
+    }
+    await commands.close(store.name)
+    return times.sort((a, b) => a - b)
+  },
+}
+
+export type CommandName = keyof typeof commands
+
+export async function obey(name: CommandName, args: readonly unknown[]): Promise<Answer> {
+  try {
+    return { value: await (commands[name] as (...given: readonly unknown[]) => Promise<unknown>)(...args) }
+  } catch (error) {
+    const { code, message, retryable } = errorToData(error)
+    return { code, message, retryable }
+  }
+}

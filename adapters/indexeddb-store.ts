@@ -156,12 +156,13 @@ export class IndexedDbStore implements BrowserCheckpointStore {
       const { head, catalog } = await this.#claim(connection, jobName, await certificates.read())
       await certificates.write({ jobName, epoch: head.epoch, committed: head.committed })
       await certificates.forget(head.epoch)
-      const shelf = (await shelves?.open(connection, head)) ?? null
+      const shelf = (await shelves?.open(connection, head, this.#leadership !== 'refuse')) ?? null
       return new IndexedDbSession({
         connection,
         reader: new IndexedDbReader(connection, shelf),
         certificates,
         lease,
+        clock: this.#parts.clock,
         head,
         catalog,
         shelf,

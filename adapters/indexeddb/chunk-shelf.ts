@@ -44,8 +44,13 @@ export interface ShelfMaker {
   checkPlace(): void
   /** For looking without claiming. */
   reader(): ShelfReader
-  /** For the owner of the store, whose claim stands. @throws JobStateError `JOB_LOCKED` when another one still holds it. */
-  open(connection: Connection, fence: Fence): Promise<ChunkShelf>
+  /**
+   * For the owner of the store, whose claim stands.
+   *
+   * @param mayGoWithout - When another one still holds the shelf: go on with one that only reads, instead of refusing.
+   * @throws JobStateError `JOB_LOCKED`
+   */
+  open(connection: Connection, fence: Fence, mayGoWithout: boolean): Promise<ChunkShelf>
   destroy(): Promise<void>
 }
 

@@ -11,6 +11,7 @@
 
 import type { CheckpointGeneration, CheckpointSession, ChunkHash } from '../../runtime/checkpoint/checkpoint-store.ts'
 import type { Journal } from '../../runtime/checkpoint/journal.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import { CheckpointError, JobStateError, type MillraceError } from '../../runtime/errors.ts'
 import { Catalog } from './catalog.ts'
 import type { Certificates } from './certificate.ts'
@@ -44,6 +45,7 @@ export interface SessionParts {
   readonly reader: IndexedDbReader
   readonly certificates: Certificates
   readonly lease: Lease
+  readonly clock: Clock
   readonly head: Head
   readonly catalog: Catalog
   readonly shelf: ChunkShelf | null
@@ -75,7 +77,7 @@ export class IndexedDbSession implements CheckpointSession {
     this.#head = parts.head
     this.#catalog = parts.catalog
     parts.lease.onLost(() => this.#end(fenced(this.epoch, this.#store)))
-    parts.lease.answer(this.#store, () => this.#beat())
+    parts.lease.answer(this.#store, parts.clock, () => this.#beat())
   }
 
   get epoch(): number {

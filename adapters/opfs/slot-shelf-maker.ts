@@ -4,11 +4,14 @@
  * Before: indexeddb-store, once the claim stands. After: opfs/slots.
  * Which slots there are stands in the database (`['slots']`); a file that is not in that list is refuse of a run that was stopped, and goes.
  *
+ * A frozen tab keeps its access handles. Who took its job over reads the slots beside it and writes to the database until the next start. That is
+ * safe: what the frozen one still writes when it thaws, before it finds itself fenced, goes to blocks that were free when it was last the owner.
+ *
  * Invariant: a slot is in the list only when its file was written whole and flushed; ids are not used again.
  */
 
 import type { Clock } from '../../runtime/clock.ts'
-import { CheckpointError } from '../../runtime/errors.ts'
+import { CheckpointError, JobStateError } from '../../runtime/errors.ts'
 import { asLocation, type ChunkShelf, type Location, type ShelfMaker, type ShelfReader } from '../indexeddb/chunk-shelf.ts'
 import type { Connection } from '../indexeddb/connection.ts'
 import { checkFence } from '../indexeddb/fence.ts'
@@ -54,11 +57,17 @@ export class SlotShelfMaker implements ShelfMaker {
     return new SlotFiles(() => this.#directory(false))
   }
 
-  async open(connection: Connection, fence: Fence): Promise<ChunkShelf> {
+  async open(connection: Connection, fence: Fence, mayGoWithout: boolean): Promise<ChunkShelf> {
     const directory = (await this.#directory(true))!
     const { table, locations } = await this.#read(connection)
     const slotBytes = table.slots.length === 0 ? this.#options.slotBytes : table.slotBytes
-    const files = await this.#openFiles(directory, table, slotBytes)
+    let files: Map<number, SyncFile>
+    try {
+      files = await this.#openFiles(directory, table, slotBytes)
+    } catch (error) {
+      if (!mayGoWithout || !(error instanceof JobStateError)) throw error
+      return new Slots(new Map(), slotBytes, this.reader())
+    }
     try {
       const found = table.slots.filter(({ id }) => files.has(id))
       const kept = found.map((slot) => ({ ...slot, isSettled: slot.isSettled || slot.run !== this.#options.run }))

@@ -48,8 +48,8 @@ export class Slots implements ChunkShelf {
   readonly #beside: ShelfReader
 
   /**
-   * @param files - Settled slots by id.
-   * @param beside - Reads when the files are not ours any more.
+   * @param files - Settled slots by id; none: nothing is placed here.
+   * @param beside - Reads where a file is not ours, or not any more.
    */
   constructor(files: ReadonlyMap<number, SyncFile>, slotBytes: number, beside: ShelfReader) {
     this.#files = files
@@ -81,11 +81,10 @@ export class Slots implements ChunkShelf {
   }
 
   async read(location: Location): Promise<Uint8Array | null> {
-    if (this.#isClosed) return await this.#beside.read(location)
+    if (this.#isClosed || !location.extents.every(({ slot }) => this.#files.has(slot))) return await this.#beside.read(location)
     const bytes = new Uint8Array(location.byteLength)
     for (const { slot, at, from, to } of spansOf(location)) {
-      const file = this.#files.get(slot)
-      if (file === undefined || file.read(bytes.subarray(from, to), { at }) !== to - from) return null
+      if (this.#files.get(slot)!.read(bytes.subarray(from, to), { at }) !== to - from) return null
     }
     return bytes
   }

@@ -73,6 +73,13 @@ export const commands = {
     const { checkpointId } = recovered.manifest
     return { checkpointId, values: recoveredValues(recovered).map((value) => value.slice(0, 100)), skipped }
   },
+  /** Chunks that lie in slots. */
+  async shelved(name: string): Promise<number> {
+    const database = await openDB(`millrace-opfs/${name}`)
+    const keys = await database.getAllKeys('checkpoints', IDBKeyRange.bound(['location'], ['location', []]))
+    database.close()
+    return keys.length
+  },
   close: async (name: string): Promise<void> => {
     await session(name).close()
   },

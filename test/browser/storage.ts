@@ -4,7 +4,7 @@
  * Before: the specs of stores. After: storage-page.
  */
 
-import { type BrowserContext, expect, type Page } from '@playwright/test'
+import { type BrowserContext, expect, type Page as PlaywrightPage } from '@playwright/test'
 import type { Answer, CommandName, commands } from './storage-commands.ts'
 
 declare const order: (where: string, name: CommandName, args: readonly unknown[]) => Promise<Answer>
@@ -15,33 +15,46 @@ export const RUNS = Number(process.env['MILLRACE_RUNS'] ?? 3)
 
 type Commands = typeof commands
 
+/** What a hand needs of a page, of Playwright or Puppeteer. */
+export interface DrivenPage {
+  goto(url: string): Promise<unknown>
+  reload(): Promise<unknown>
+  waitForFunction(expression: string): Promise<unknown>
+  evaluate(run: (argument: Order) => Promise<Answer>, argument: Order): Promise<Answer>
+}
+
+type Order = readonly [where: string, name: CommandName, args: readonly unknown[]]
+
 /** A page or a worker of it. */
-export class Actor {
-  readonly page: Page
+export class Actor<P extends DrivenPage = PlaywrightPage> {
+  readonly page: P
   readonly where: string
 
-  constructor(page: Page, where = 'page') {
+  constructor(page: P, where = 'page') {
     this.page = page
     this.where = where
   }
 
   static async in(context: BrowserContext): Promise<Actor> {
-    const page = await context.newPage()
-    await page.goto('/storage')
+    return await Actor.at(await context.newPage(), '/storage')
+  }
+
+  static async at<P extends DrivenPage>(page: P, url: string): Promise<Actor<P>> {
+    await page.goto(url)
     await page.waitForFunction('globalThis.order')
     return new Actor(page)
   }
 
   /** A worker of this page. */
-  worker(name: string): Actor {
+  worker(name: string): Actor<P> {
     return new Actor(this.page, name)
   }
 
   /** The answer as it comes. */
   async try<N extends CommandName>(name: N, ...args: Parameters<Commands[N]>): Promise<Answer<Awaited<ReturnType<Commands[N]>>>> {
-    return (await this.page.evaluate(([where, of, given]) => order(where, of, given), [this.where, name, args] as const)) as Answer<
-      Awaited<ReturnType<Commands[N]>>
-    >
+    const given: Order = [this.where, name, args]
+    const answer: unknown = await this.page.evaluate(([where, of, with_]) => order(where, of, with_), given)
+    return answer as Answer<Awaited<ReturnType<Commands[N]>>>
   }
 
   /** The value, or the test fails. */
@@ -68,7 +81,7 @@ export class Actor {
   }
 
   async terminate(): Promise<void> {
-    await this.page.evaluate((where) => terminate(where), this.where)
+    await this.page.evaluate(async ([where]) => ({ value: terminate(where) }), [this.where, 'close', []])
   }
 }
 

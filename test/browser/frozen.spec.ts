@@ -1,0 +1,83 @@
+import { expect, test } from '@playwright/test'
+import puppeteer, { type Browser, type Page } from 'puppeteer-core'
+import { Actor, type DrivenPage, newName, RUNS } from './storage.ts'
+
+// Through Puppeteer: Playwright keeps every page visible, and a visible page cannot be frozen.
+test.skip(({ browserName }) => browserName !== 'chromium', 'frozen by the debugging protocol of Chromium')
+
+let browser: Browser
+test.beforeAll(async ({ browserName }) => {
+  if (browserName !== 'chromium') return
+  browser = await puppeteer.launch({
+    executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+  })
+})
+test.afterAll(async () => {
+  await browser?.close()
+})
+
+async function newActor(baseURL: string) {
+  const page = await browser.newPage()
+  return { page, actor: await Actor.at(page as unknown as DrivenPage, `${baseURL}storage`) }
+}
+
+async function freeze(page: Page) {
+  const protocol = await page.createCDPSession()
+  await page.evaluate(() => {
+    Object.assign(globalThis, { ticks: 0 })
+    setInterval(() => (globalThis as unknown as { ticks: number }).ticks++, 10)
+  })
+  const ticks = () => page.evaluate(() => (globalThis as unknown as { ticks: number }).ticks)
+  await protocol.send('Page.setWebLifecycleState', { state: 'frozen' })
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const before = await ticks()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(await ticks(), 'the page is frozen').toBe(before)
+  return () => protocol.send('Page.setWebLifecycleState', { state: 'active' })
+}
+
+for (const where of ['page', 'worker'] as const) {
+  test(`a frozen leader in a ${where} is waited for, then stolen from, and finds itself fenced when it thaws`, async ({ baseURL }) => {
+    for (let run = 0; run < RUNS; run++) {
+      const store = { name: newName(), options: { leadership: 'wait', stealAfter: '2s' } } as const
+      const [{ page, actor }, { page: otherPage, actor: other }] = [await newActor(baseURL!), await newActor(baseURL!)]
+      const leader = actor.worker(where)
+      await leader.do('open', store)
+      await leader.do('commit', store.name, 1)
+      const thaw = await freeze(page)
+      const start = Date.now()
+      await other.do('open', store)
+      expect(Date.now() - start).toBeGreaterThan(1_500)
+      expect(Date.now() - start).toBeLessThan(6_000)
+      await other.do('commit', store.name, 2)
+      await thaw()
+      await leader.refused('JOB_FENCED', 'commit', store.name, 2)
+      expect(await other.do('ids', store.name)).toEqual([2, 1])
+      await Promise.all([page.close(), otherPage.close()])
+    }
+  })
+}
+
+test('OPFS: who takes over from a frozen tab reads the slots which that one still holds', async ({ baseURL }) => {
+  const store = { name: newName(), kind: 'opfs', options: { leadership: 'wait', stealAfter: '2s' } } as const
+  const [{ page, actor }, { page: otherPage, actor: other }] = [await newActor(baseURL!), await newActor(baseURL!)]
+  const leader = actor.worker('leader')
+  await leader.do('open', store)
+  await leader.do('close', store.name)
+  // Slots take chunks from the second run on.
+  await actor.reload()
+  await leader.do('open', store)
+  await leader.do('commit', store.name, 1)
+  await leader.do('commit', store.name, 2)
+  expect(await leader.do('shelved', store.name)).toBe(3)
+  const thaw = await freeze(page)
+  const follower = other.worker('follower')
+  await follower.do('open', store)
+  expect(await follower.do('recover', store.name)).toMatchObject({ checkpointId: 2, values: ['constant', 'value of 2'], skipped: [] })
+  await follower.do('commit', store.name, 3)
+  await thaw()
+  await leader.refused('JOB_FENCED', 'commit', store.name, 3)
+  expect(await follower.do('recover', store.name)).toMatchObject({ checkpointId: 3, values: ['constant', 'value of 3'], skipped: [] })
+  await Promise.all([page.close(), otherPage.close()])
+})

@@ -8,7 +8,7 @@ import type { BrowserCheckpointStore, IndexedDbCheckpointsOptions } from '../../
 import { indexedDbCheckpoints } from '../../adapters/indexeddb-store.ts'
 import { opfsCheckpoints } from '../../adapters/opfs-store.ts'
 import type { CheckpointSession } from '../../runtime/checkpoint/checkpoint-store.ts'
-import { recover, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
+import { recover, verify, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
 import { errorToData } from '../../runtime/errors.ts'
 import { commitSample, JOB, recoveredValues, sampleCheckpoint } from '../contract/sample-checkpoint.ts'
 import { openDB } from 'idb'
@@ -22,6 +22,7 @@ export interface StoreArguments {
 }
 
 const sessions = new Map<string, CheckpointSession>()
+const copies = new Map<string, Map<string, (readonly [IDBValidKey, unknown])[]>>()
 const blockers: { close(): void }[] = []
 
 function storeOf({ name, kind = 'indexeddb', options = {} }: StoreArguments): BrowserCheckpointStore {
@@ -73,6 +74,9 @@ export const commands = {
     const { checkpointId } = recovered.manifest
     return { checkpointId, values: recoveredValues(recovered).map((value) => value.slice(0, 100)), skipped }
   },
+  /** Checkpoints, newest first, each with what is wrong with it. */
+  verified: async (name: string): Promise<(readonly [number, string | null])[]> =>
+    (await verify(session(name))).map(({ generation, problem }) => [generation.checkpointId, problem?.message ?? null] as const),
   /** Chunks that lie in slots. */
   async shelved(name: string): Promise<number> {
     const database = await openDB(`millrace-opfs/${name}`)
@@ -108,6 +112,42 @@ export const commands = {
   async upgrade(name: string, version: number): Promise<void> {
     ;(await openDB(name, version)).close()
   },
+  /** Everything in a database, to be put back later. */
+  async copy(name: string): Promise<void> {
+    const database = await openDB(name)
+    const stores = new Map<string, (readonly [IDBValidKey, unknown])[]>()
+    for (const store of [...database.objectStoreNames]) {
+      const [keys, values] = await Promise.all([database.getAllKeys(store), database.getAll(store)])
+      stores.set(
+        store,
+        keys.map((key, index) => [key, values[index]] as const),
+      )
+    }
+    database.close()
+    copies.set(name, stores)
+  },
+  async putBack(name: string): Promise<void> {
+    const database = await openDB(name)
+    for (const [store, records] of copies.get(name)!) {
+      const transaction = database.transaction(store, 'readwrite')
+      await transaction.store.clear()
+      for (const [key, value] of records) await transaction.store.put(value, key)
+      await transaction.done
+    }
+    database.close()
+  },
+  async forgetCertificate(name: string): Promise<void> {
+    if (!(await caches.delete(`millrace/${name}`))) throw new Error('There was no certificate')
+  },
+  async damageCertificate(name: string): Promise<void> {
+    const cache = await caches.open(`millrace/${name}`)
+    for (const request of await cache.keys()) {
+      const text = await (await cache.match(request))!.text()
+      await cache.put(request, new Response(text.replace('contract', 'cOntract')))
+    }
+  },
+  generationsOnInspection: async (store: StoreArguments): Promise<number[]> =>
+    (await (await storeOf(store).inspect()).generations()).map(({ checkpointId }) => checkpointId),
   /** Latencies of commits with one chunk of new bytes, in ms, sorted. */
   async latencies(store: StoreArguments, byteLength: number, count: number): Promise<number[]> {
     await commands.open(store)

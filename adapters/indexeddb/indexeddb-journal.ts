@@ -67,10 +67,14 @@ export class IndexedDbJournal implements Journal {
 
   static async open(parts: JournalParts): Promise<IndexedDbJournal> {
     const { connection, name, endMin } = parts
-    const [stored, keys] = await connection.read([JOURNALS], (stores) => {
-      const journals = stores(JOURNALS)
-      return Promise.all([journals.get(stateKey(name)), journals.getAllKeys(below('batch', name))])
-    })
+    const [stored, keys] = await connection
+      .read([JOURNALS], (stores) => {
+        const journals = stores(JOURNALS)
+        return Promise.all([journals.get(stateKey(name)), journals.getAllKeys(below('batch', name))])
+      })
+      .catch((error: unknown) => {
+        throw journalError(error, connection, `open journal ${name}`)
+      })
     const state = asJournalState(stored) ?? { begin: 0, end: 0 }
     const batches = keys.map(batchOf).filter((batch, index, all) => batch !== null && batch.first !== all[index - 1]?.first) as Batch[]
     return new IndexedDbJournal(parts, state.begin, Math.max(state.end, endMin), batches)
@@ -220,10 +224,7 @@ export class IndexedDbJournal implements Journal {
         await body(journals)
       })
     } catch (error) {
-      const failure =
-        error instanceof DatabaseAbsent
-          ? stateLost(connection.name, 'there is no database')
-          : storeError(error, `${action} journal ${name}`, connection.name)
+      const failure = journalError(error, connection, `${action} journal ${name}`)
       if (failure.code === 'JOB_FENCED' || failure.code === 'STATE_LOST') failed(failure)
       throw failure
     }
@@ -250,6 +251,10 @@ export class IndexedDbJournal implements Journal {
     this.#parts.checkUsable()
     if (this.#isClosed) throw new JobStateError('JOB_CLOSED', `Journal ${this.#parts.name} is closed; open it again`)
   }
+}
+
+function journalError(error: unknown, { name }: Connection, action: string): MillraceError {
+  return error instanceof DatabaseAbsent ? stateLost(name, 'there is no database') : storeError(error, action, name)
 }
 
 /** Null for any other key. */

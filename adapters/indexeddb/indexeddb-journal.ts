@@ -56,6 +56,8 @@ export class IndexedDbJournal implements Journal {
   #end: number
   #waiting: Waiting[] = []
   #lastWork: Promise<unknown> = Promise.resolve()
+  /** Whether there may be entries behind the end: an append failed. */
+  #mayHaveMore = false
   #isClosed = false
 
   private constructor(parts: JournalParts, begin: number, end: number, batches: Batch[]) {
@@ -161,6 +163,7 @@ export class IndexedDbJournal implements Journal {
         first += entries.length
       }
     } catch (error) {
+      this.#mayHaveMore = true
       for (const { done } of taken) done.reject(error)
     }
   }
@@ -170,20 +173,17 @@ export class IndexedDbJournal implements Journal {
     const frame = await seal('chunk', encode(entries))
     const batch = { first: this.#end, count: entries.length, byteLength: frame.length }
     const end = batch.first + batch.count
+    const pieces: Uint8Array[] = []
+    for (let at = 0; at < frame.length; at += PIECE_BYTES) pieces.push(frame.slice(at, at + PIECE_BYTES))
     await this.#transact('append to', async (journals) => {
-      const puts: Promise<unknown>[] = []
-      for (let at = 0; at < frame.length; at += PIECE_BYTES)
-        puts.push(journals.put(frame.slice(at, at + PIECE_BYTES), [...this.#keyOf(batch), at / PIECE_BYTES]))
-      // What an append whose outcome is unknown may have left there under another length.
-      const leftOver = (await journals.getAllKeys(below('batch', this.#parts.name, batch.first))).filter(
-        (key) => batchOf(key)?.count !== batch.count || batchOf(key)?.byteLength !== batch.byteLength,
-      )
       await Promise.all([
-        ...puts,
-        ...leftOver.map((key) => journals.delete(key)),
+        // An append that failed may have happened all the same, and taken more numbers than this one.
+        ...(this.#mayHaveMore ? [journals.delete(this.#from(batch.first))] : []),
+        ...pieces.map((piece, index) => journals.put(piece, [...this.#keyOf(batch), index])),
         journals.put({ begin: this.#begin, end }, stateKey(this.#parts.name)),
       ])
     })
+    this.#mayHaveMore = false
     this.#batches.push(batch)
     this.#end = end
   }
@@ -234,6 +234,11 @@ export class IndexedDbJournal implements Journal {
     const turn = this.#lastWork.then(work)
     this.#lastWork = turn.catch(() => {})
     return turn
+  }
+
+  /** All batches from a number on. */
+  #from(first: number): IDBKeyRange {
+    return IDBKeyRange.bound(['batch', this.#parts.name, first], ['batch', this.#parts.name, []])
   }
 
   #keyOf({ first, count, byteLength }: Batch): (string | number)[] {

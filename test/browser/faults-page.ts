@@ -14,11 +14,11 @@ const CODES = new Set(['STORE_UNAVAILABLE', 'STORE_FULL'])
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
-function storeOf(name: string): IndexedDbStore {
+function storeOf(name: string, openDeadlineMs = 5_000): IndexedDbStore {
   const clock = systemClock
   const certificates = certificatesOf(name, clock)
   const parts = { kind: 'indexeddb', databaseName: `millrace/${name}`, clock, locks: navigator.locks, certificates, shelves: null }
-  return new IndexedDbStore({ durability: 'relaxed' }, { ...parts, openDeadlineMs: 300 })
+  return new IndexedDbStore({ durability: 'relaxed' }, { ...parts, openDeadlineMs })
 }
 
 /** What a life of a store has acknowledged. */
@@ -166,4 +166,30 @@ async function failAt(effect: Effect, isPersistent: boolean, nth: number): Promi
   return isHit
 }
 
-Object.assign(globalThis, { failEach })
+/** An opening that is never answered, at each place where one is made: what comes of it, and how long it took. */
+async function hangEach(openDeadlineMs: number): Promise<{ readonly code: string; readonly ms: number }[]> {
+  const name = newName()
+  await (await storeOf(name).open('contract')).close()
+  const answers: { code: string; ms: number }[] = []
+  for (let nth = 0; nth < 2; nth++) {
+    let opened = 0
+    const faults = new RequestFaults((_, method, database) =>
+      method === 'open' && database === `millrace/${name}` && opened++ === nth ? 'hang' : null,
+    )
+    faults.install()
+    const start = performance.now()
+    const code = await storeOf(name, openDeadlineMs)
+      .open('contract')
+      .then(
+        (session) => session.close().then(() => 'opened'),
+        (error: MillraceError) => error.code,
+      )
+    faults.uninstall()
+    answers.push({ code, ms: performance.now() - start })
+    // Whoever comes next is not kept out by the one who failed.
+    await (await storeOf(name).open('contract')).close()
+  }
+  return answers
+}
+
+Object.assign(globalThis, { failEach, hangEach })

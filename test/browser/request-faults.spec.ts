@@ -5,6 +5,8 @@ import { RUNS } from './storage.ts'
 
 declare const failEach: (effect: Effect, isPersistent: boolean, step: number, phase: number) => Promise<FaultsResult>
 
+declare const hangEach: (deadlineMs: number) => Promise<{ readonly code: string; readonly ms: number }[]>
+
 /** With few runs every fourth request, others each time the suite is changed; with 10 or more all of them. */
 const STEP = RUNS >= 10 ? 1 : 4
 
@@ -32,3 +34,15 @@ for (const [index, [name, effect, isPersistent]] of CASES.entries()) {
     expect(result.hits).toBe(result.runs)
   })
 }
+
+test('an opening that is never answered fails at its deadline, and keeps nobody out', async ({ page }) => {
+  await page.goto('/faults')
+  await page.waitForFunction('globalThis.hangEach')
+  const answers = await page.evaluate(() => hangEach(1_500))
+  expect(answers).toHaveLength(2)
+  for (const { code, ms } of answers) {
+    expect(code).toBe('STORE_UNAVAILABLE')
+    expect(ms).toBeGreaterThan(1_400)
+    expect(ms).toBeLessThan(6_000)
+  }
+})

@@ -12,17 +12,20 @@
  */
 export type Effect = 'throw' | 'abort' | 'close' | 'hang'
 
+/** Asked at every call; null lets it pass. */
+export type FaultPlan = (index: number, method: string, argument: unknown) => Effect | null
+
 type Method = (this: unknown, ...args: unknown[]) => unknown
 
 const STORE_METHODS = ['get', 'getAll', 'getAllKeys', 'count', 'put', 'delete'] as const
 
 export class RequestFaults {
   count = 0
-  readonly #plan: (index: number) => Effect | null
+  readonly #plan: FaultPlan
   readonly #undo: (() => void)[] = []
   readonly #hanging: IDBOpenDBRequest[] = []
 
-  constructor(plan: (index: number) => Effect | null) {
+  constructor(plan: FaultPlan) {
     this.#plan = plan
   }
 
@@ -35,7 +38,7 @@ export class RequestFaults {
       const original = Reflect.get(prototype, name) as Method
       const faults = this
       Reflect.set(prototype, name, function (this: unknown, ...args: unknown[]) {
-        const effect = faults.#plan(faults.count++)
+        const effect = faults.#plan(faults.count++, name, args[0])
         if (effect === null) return original.apply(this, args)
         if (effect === 'throw') throw new DOMException(`injected into ${name}`, 'UnknownError')
         return failing(effect, original, this, args)

@@ -102,7 +102,7 @@ export class IndexedDbJournal implements Journal {
   }
 
   async read(from: number, countMax: number): Promise<readonly Uint8Array[]> {
-    this.#checkUsable()
+    this.#checkOpen()
     if (!(from >= this.#begin && from <= this.#end))
       throw new RangeError(`Cannot read journal ${this.#parts.name} from ${from}: it has ${this.#begin} to ${this.#end}`)
     const to = Math.min(from + countMax, this.#end)
@@ -122,18 +122,18 @@ export class IndexedDbJournal implements Journal {
   trim(before: number): Promise<void> {
     return this.#inTurn(async () => {
       this.#checkUsable()
-      const begin = Math.min(before, this.#end)
-      if (!(begin > this.#begin)) return
-      const kept = this.#batches.filter(({ first, count }) => first + count > begin)
+      if (!(before <= this.#end)) throw new RangeError(`Cannot trim journal ${this.#parts.name} before ${before}: it ends at ${this.#end}`)
+      if (before <= this.#begin) return
+      const kept = this.#batches.filter(({ first, count }) => first + count > before)
       const gone = this.#batches.filter((batch) => !kept.includes(batch))
       await this.#transact('trim', async (journals) => {
         await Promise.all([
           ...gone.map((batch) => journals.delete(below(...this.#keyOf(batch)))),
-          journals.put({ begin, end: this.#end }, stateKey(this.#parts.name)),
+          journals.put({ begin: before, end: this.#end }, stateKey(this.#parts.name)),
         ])
       })
       this.#batches = kept
-      this.#begin = begin
+      this.#begin = before
     })
   }
 
@@ -254,6 +254,10 @@ export class IndexedDbJournal implements Journal {
 
   #checkUsable(): void {
     this.#parts.checkUsable()
+    this.#checkOpen()
+  }
+
+  #checkOpen(): void {
     if (this.#isClosed) throw new JobStateError('JOB_CLOSED', `Journal ${this.#parts.name} is closed; open it again`)
   }
 }

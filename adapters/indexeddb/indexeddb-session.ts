@@ -112,8 +112,7 @@ export class IndexedDbSession implements CheckpointSession {
 
   async openJournal(name: string): Promise<Journal> {
     this.#checkUsable()
-    if (this.#journals.has(name))
-      throw new JobStateError('JOURNAL_OPEN', `Journal ${name} of ${this.#store} is open already; close it first`)
+    if (this.#journals.has(name)) throw new RangeError(`Journal ${name} of ${this.#store} is open already; close it first`)
     const end = this.#head.journalEnds.find(([of]) => of === name)?.[1] ?? 0
     const journal = await IndexedDbJournal.open({
       connection: this.#parts.connection,

@@ -3,6 +3,7 @@
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
 import { runSuite, type SuiteResult } from '../support/portable-suite.ts'
+import { journalLaws } from './journal-laws.ts'
 import { BROWSER_STORE, indexedDbPlace } from './store-places.ts'
 
 checkpointStoreContract(
@@ -14,6 +15,7 @@ checkpointStoreContract(
   { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
 )
 checkpointStoreContract('IndexedDB in a page', indexedDbPlace, BROWSER_STORE)
+journalLaws()
 
 function runSuiteInWorker(): Promise<SuiteResult> {
   const worker = new Worker('/store-worker.js', { type: 'module' })

@@ -191,15 +191,14 @@ async function publish(
 ): Promise<void> {
   const { store } = target
   const millrace = stores(LEDGER_STORE)
-  const range = IDBKeyRange.bound(stagedKey(store, ledger.part + 1, 0), stagedKey(store, to.part, Infinity))
-  const isEmpty = to.part <= ledger.part
-  const staged = isEmpty ? [] : ((await millrace.getAll(range)) as StagedRows[])
+  const range = to.part <= ledger.part ? null : IDBKeyRange.bound(stagedKey(store, ledger.part + 1, 0), stagedKey(store, to.part, Infinity))
+  const staged = range === null ? [] : ((await millrace.getAll(range)) as StagedRows[])
   const found = staged.reduce((sum, { keys }) => sum + keys.length, ledger.rowCount)
   if (found !== to.rowCount) throw lost(target, `it holds ${found} rows, the checkpoint speaks of ${to.rowCount}`)
   if (ledger.isFresh) await stores(store).delete(IDBKeyRange.lowerBound(-Infinity))
   await applyRows(stores(store), staged)
   await Promise.all([
-    isEmpty ? Promise.resolve() : millrace.delete(range),
+    range === null ? Promise.resolve() : millrace.delete(range),
     millrace.put({ ...ledger, ...to, isFresh: false }, ledgerKey(store)),
   ])
 }

@@ -4,6 +4,7 @@ import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
 import { runSuite, type SuiteResult } from '../support/portable-suite.ts'
 import { journalLaws } from './journal-laws.ts'
+import { sinkLaws } from './sink-laws.ts'
 import { BROWSER_STORE, indexedDbPlace } from './store-places.ts'
 
 checkpointStoreContract(
@@ -16,6 +17,7 @@ checkpointStoreContract(
 )
 checkpointStoreContract('IndexedDB in a page', indexedDbPlace, BROWSER_STORE)
 journalLaws()
+sinkLaws()
 
 function runSuiteInWorker(): Promise<SuiteResult> {
   const worker = new Worker('/store-worker.js', { type: 'module' })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import * as browser from '../../adapters/browser.ts'
 import * as core from '../../runtime/index.ts'
 import * as edge from '../../adapters/edge.ts'
 import * as node from '../../adapters/node.ts'
@@ -25,4 +26,8 @@ test('the names of `millrace/testing` are those of this list', () => {
 test('the names of `millrace/worker` and `millrace/react` are those of this list', () => {
   expect(Object.keys(worker).sort()).toEqual(['serve'])
   expect(Object.keys(react).sort()).toEqual(['useJobStatus', 'useStream'])
+})
+
+test('the names of `millrace/browser` are those of this list', () => {
+  expect(Object.keys(browser).sort()).toMatchSnapshot()
 })

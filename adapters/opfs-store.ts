@@ -15,7 +15,7 @@ import { SlotShelfMaker } from './opfs/slot-shelf-maker.ts'
 import { BLOCK_BYTES } from './opfs/slots.ts'
 
 export interface OpfsCheckpointsOptions extends IndexedDbCheckpointsOptions {
-  /** Space to reserve, at least; default 32 MiB. It is written when it is reserved, so the first start takes longer. */
+  /** Space to reserve, at least; default 32 MiB. It is written when it is reserved, beside the first run. */
   readonly reserveBytes?: number
 }
 

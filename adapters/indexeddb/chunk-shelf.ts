@@ -35,6 +35,8 @@ export interface ChunkShelf extends ShelfReader {
   /** Everything placed so far is on the disk when this returns. */
   flush(): void
   release(location: Location): void
+  /** Gives up what it holds in reserve: the space is needed now. */
+  makeRoom(): Promise<void>
   close(): void
 }
 

@@ -227,6 +227,7 @@ export class IndexedDbSession implements CheckpointSession {
 
   /** Gives up the generations beyond the fewest, and every chunk that nothing names. */
   async #makeRoom(): Promise<void> {
+    await this.#parts.shelf?.makeRoom()
     this.#catalog = null
     const catalog = await this.#catalogNow()
     const next = catalog.withNewest(GENERATIONS_MIN)

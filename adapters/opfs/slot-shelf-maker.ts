@@ -1,5 +1,5 @@
 /**
- * Opens the slot files of a store for its owner, and makes more of them ahead of need.
+ * Opens the slot files of a store for its owner, and has more of them made ahead of need.
  *
  * Before: indexeddb-store, once the claim stands. After: opfs/slots.
  * Which slots there are stands in the database (`['slots']`); a file that is not in that list is refuse of a run that was stopped, and goes.
@@ -7,7 +7,7 @@
  * A frozen tab keeps its access handles. Who took its job over reads the slots beside it and writes to the database until the next start. That is
  * safe: what the frozen one still writes when it thaws, before it finds itself fenced, goes to blocks that were free when it was last the owner.
  *
- * Invariant: a slot is in the list only when its file was written whole and flushed; ids are not used again.
+ * Invariant: ids of slots are not used again, so a file of another owner is never taken for one of ours.
  */
 
 import type { Clock } from '../../runtime/clock.ts'
@@ -16,7 +16,8 @@ import { asLocation, type ChunkShelf, type Location, type ShelfMaker, type Shelf
 import type { Connection } from '../indexeddb/connection.ts'
 import { checkFence } from '../indexeddb/fence.ts'
 import { asHead, below, CHECKPOINTS, type Fence, HEAD, isCount, SLOTS } from '../indexeddb/records.ts'
-import { isSlot, makeSlot, slotFileName, SlotFiles, type SlotRecord, Slots } from './slots.ts'
+import { SlotReserve } from './slot-reserve.ts'
+import { isSlot, slotFileName, SlotFiles, type SlotRecord, Slots } from './slots.ts'
 import { hasSyncFiles, isNamed, openSyncFile, type SyncFile } from './sync-file.ts'
 
 export interface SlotOptions {
@@ -66,21 +67,23 @@ export class SlotShelfMaker implements ShelfMaker {
       files = await this.#openFiles(directory, table, slotBytes)
     } catch (error) {
       if (!mayGoWithout || !(error instanceof JobStateError)) throw error
-      return new Slots(new Map(), slotBytes, this.reader())
+      return new Slots(new Map(), slotBytes, this.reader(), null)
     }
     try {
       const found = table.slots.filter(({ id }) => files.has(id))
-      const kept = found.map((slot) => ({ ...slot, isSettled: slot.isSettled || slot.run !== this.#options.run }))
+      const slots = found.map((slot) => ({ ...slot, isSettled: slot.isSettled || slot.run !== this.#options.run }))
       await this.#removeOthers(directory, found)
-      const made = await this.#makeMore(directory, found.length, table.nextId, slotBytes, locations)
-      const slots = [...kept, ...made.slots]
-      await this.#write(connection, fence, { slotBytes, nextId: made.nextId, slots })
-      for (const { id, isSettled } of kept) {
-        if (isSettled) continue
+      const wanted = this.#wanted(slots.length, table.nextId, slotBytes, locations)
+      const nextId = table.nextId + wanted.length
+      await this.#write(connection, fence, () => ({ slotBytes, nextId, slots }))
+      const made = slots.filter(({ isSettled }) => !isSettled)
+      for (const { id } of made) {
         files.get(id)!.close()
         files.delete(id)
       }
-      const shelf = new Slots(files, slotBytes, this.reader())
+      const list = (slot: SlotRecord) => this.#write(connection, fence, (now) => ({ ...now, slots: [...now.slots, slot] }))
+      const reserve = new SlotReserve({ directory, slotBytes, clock: this.#options.clock, wanted, made, list })
+      const shelf = new Slots(files, slotBytes, this.reader(), reserve)
       shelf.occupy(locations)
       return shelf
     } catch (error) {
@@ -103,11 +106,11 @@ export class SlotShelfMaker implements ShelfMaker {
     return { table: asTable(stored), locations: places.map(asLocation).filter((location) => location !== null) }
   }
 
-  async #write(connection: Connection, fence: Fence, table: SlotTable): Promise<void> {
+  async #write(connection: Connection, fence: Fence, next: (table: SlotTable) => SlotTable): Promise<void> {
     await connection.write([CHECKPOINTS], 'strict', async (stores) => {
       const checkpoints = stores(CHECKPOINTS)
       checkFence(asHead(await checkpoints.get(HEAD)), fence, connection.name)
-      await checkpoints.put(table, SLOTS)
+      await checkpoints.put(next(asTable(await checkpoints.get(SLOTS))), SLOTS)
     })
   }
 
@@ -136,29 +139,17 @@ export class SlotShelfMaker implements ShelfMaker {
     }
   }
 
-  /** Slots for the reserve, and for twice what is stored. Where there is no room for them, chunks go to the database. */
-  async #makeMore(
-    directory: FileSystemDirectoryHandle,
-    count: number,
-    nextId: number,
-    slotBytes: number,
-    locations: readonly Location[],
-  ): Promise<{ readonly slots: readonly SlotRecord[]; readonly nextId: number }> {
+  /** Slots that are missing to the reserve, and to twice what is stored. */
+  #wanted(count: number, nextId: number, slotBytes: number, locations: readonly Location[]): readonly SlotRecord[] {
     const storedBytes = locations.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    const wanted = Math.ceil(Math.max(this.#options.reserveBytes, 2 * storedBytes) / slotBytes)
-    const slots: SlotRecord[] = []
-    let id = nextId
-    while (count + slots.length < wanted) {
-      const slot = { id: id++, stamp: newStamp(), run: this.#options.run, isSettled: false }
-      try {
-        await makeSlot(directory, slot, slotBytes, this.#options.clock)
-      } catch (error) {
-        if (isNamed(error, 'QuotaExceededError')) break
-        throw error
-      }
-      slots.push(slot)
-    }
-    return { slots, nextId: id }
+    const total = Math.ceil(Math.max(this.#options.reserveBytes, 2 * storedBytes) / slotBytes)
+    const { run } = this.#options
+    return Array.from({ length: Math.max(0, total - count) }, (_, index) => ({
+      id: nextId + index,
+      stamp: newStamp(),
+      run,
+      isSettled: false,
+    }))
   }
 
   async #root(mayCreate: boolean): Promise<FileSystemDirectoryHandle | null> {

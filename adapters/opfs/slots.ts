@@ -36,6 +36,13 @@ export interface SlotRecord {
   readonly isSettled: boolean
 }
 
+/** Slots for later runs that are being made. */
+export interface Reserve {
+  stop(): void
+  /** Stops, and gives back the space of what was made. */
+  giveUp(): Promise<void>
+}
+
 export const slotFileName = (id: number) => `slot-${String(id).padStart(6, '0')}`
 
 /** Slots in use by the owner of the store. */
@@ -46,14 +53,17 @@ export class Slots implements ChunkShelf {
   #isClosed = false
 
   readonly #beside: ShelfReader
+  readonly #reserve: Reserve | null
 
   /**
    * @param files - Settled slots by id; none: nothing is placed here.
    * @param beside - Reads where a file is not ours, or not any more.
+   * @param reserve - Slots for later runs, under way.
    */
-  constructor(files: ReadonlyMap<number, SyncFile>, slotBytes: number, beside: ShelfReader) {
+  constructor(files: ReadonlyMap<number, SyncFile>, slotBytes: number, beside: ShelfReader, reserve: Reserve | null) {
     this.#files = files
     this.#beside = beside
+    this.#reserve = reserve
     for (const id of files.keys()) this.#blocks.addSlot(id, slotBytes / BLOCK_BYTES, STAMP_BLOCKS)
   }
 
@@ -93,9 +103,14 @@ export class Slots implements ChunkShelf {
     this.#blocks.mark(location.extents, 0)
   }
 
+  async makeRoom(): Promise<void> {
+    await this.#reserve?.giveUp()
+  }
+
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#reserve?.stop()
     for (const file of this.#files.values()) file.close()
   }
 }
@@ -127,25 +142,31 @@ export class SlotFiles implements ShelfReader {
 }
 
 /**
- * Makes a slot file and fills it. @throws what the browser throws when there is no room; nothing is left of the file then.
+ * Makes a slot file and fills it, letting others have their turns.
+ *
+ * @throws what the browser throws when there is no room, and when it was stopped; nothing is left of the file then.
  */
 export async function makeSlot(
   directory: FileSystemDirectoryHandle,
   { id, stamp }: SlotRecord,
-  slotBytes: number,
-  clock: Clock,
+  options: { readonly slotBytes: number; readonly clock: Clock; readonly isStopped: () => boolean },
 ): Promise<void> {
+  const { slotBytes, clock, isStopped } = options
   const name = slotFileName(id)
-  const file = await openSyncFile(directory, name, { mayCreate: true, clock })
+  const file = (await openSyncFile(directory, name, { mayCreate: true, clock }))!
   try {
     const zeros = new Uint8Array(FILL_BYTES)
-    for (let at = 0; at < slotBytes; at += FILL_BYTES) writeAll(file!, zeros.subarray(0, Math.min(FILL_BYTES, slotBytes - at)), at)
-    writeAll(file!, stampBytes(stamp), 0)
-    file!.flush()
-    if (file!.getSize() !== slotBytes) throw new DOMException(`${name} has ${file!.getSize()} bytes`, 'QuotaExceededError')
-    file!.close()
+    for (let at = 0; at < slotBytes; at += FILL_BYTES) {
+      writeAll(file, zeros.subarray(0, Math.min(FILL_BYTES, slotBytes - at)), at)
+      await clock.yield()
+      if (isStopped()) throw new DOMException('the session has ended', 'AbortError')
+    }
+    writeAll(file, stampBytes(stamp), 0)
+    file.flush()
+    if (file.getSize() !== slotBytes) throw new DOMException(`${name} has ${file.getSize()} bytes`, 'QuotaExceededError')
+    file.close()
   } catch (error) {
-    file?.close()
+    file.close()
     await directory.removeEntry(name).catch(() => {})
     throw error
   }

@@ -77,6 +77,8 @@ function directoryOf(files: Map<string, SyncFile | DOMException>) {
   return { directory, removed }
 }
 
+const filling = { slotBytes: 65_536, clock: systemClock, isStopped: () => false }
+
 describe('files of OPFS', () => {
   test('a write that did not take everything is an error, whatever it returned', () => {
     const bytes = new Uint8Array(100)
@@ -91,7 +93,16 @@ describe('files of OPFS', () => {
     const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', isSettled: false }
     const { file, state } = memoryFile(10_000, (written, wanted) => (written < wanted ? 4294967288 : written))
     const { directory, removed } = directoryOf(new Map([['slot-000003', file]]))
-    await expect(makeSlot(directory, slot, 65_536, systemClock)).rejects.toMatchObject({ name: 'QuotaExceededError' })
+    await expect(makeSlot(directory, slot, filling)).rejects.toMatchObject({ name: 'QuotaExceededError' })
+    expect(removed).toEqual(['slot-000003'])
+    expect(state().isClosed).toBe(true)
+  })
+
+  test('a slot that is stopped on the way leaves no file', async () => {
+    const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', isSettled: false }
+    const { file, state } = memoryFile()
+    const { directory, removed } = directoryOf(new Map([['slot-000003', file]]))
+    await expect(makeSlot(directory, slot, { ...filling, isStopped: () => true })).rejects.toMatchObject({ name: 'AbortError' })
     expect(removed).toEqual(['slot-000003'])
     expect(state().isClosed).toBe(true)
   })
@@ -99,7 +110,7 @@ describe('files of OPFS', () => {
   test('a slot is written full and flushed', async () => {
     const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', isSettled: false }
     const { file, state } = memoryFile()
-    await makeSlot(directoryOf(new Map([['slot-000003', file]])).directory, slot, 65_536, systemClock)
+    await makeSlot(directoryOf(new Map([['slot-000003', file]])).directory, slot, filling)
     expect(state()).toMatchObject({ flushCount: 1, isClosed: true })
     expect(state().bytes).toHaveLength(65_536)
     expect(new TextDecoder().decode(state().bytes.subarray(0, 17))).toBe('millrace slot ab\n')
@@ -144,7 +155,7 @@ describe('blocks of slots', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const prng = new Prng(seed)
       const files = new Map([1, 2].map((id) => [id, memoryFile().file]))
-      const slots = new Slots(files, 40_960, { read: () => Promise.resolve(null) })
+      const slots = new Slots(files, 40_960, { read: () => Promise.resolve(null) }, null)
       for (const file of files.values()) file.write(new Uint8Array(40_960), { at: 0 })
       const placed: { bytes: Uint8Array; location: NonNullable<ReturnType<Slots['place']>> }[] = []
       let refused = 0

@@ -96,26 +96,3 @@ test('a leader that lives is not stolen from, however long somebody waits', asyn
   await leader.do('close', store.name)
   expect(await opening).toHaveProperty('value')
 })
-
-test.describe('a tab that crashed', () => {
-  test.skip(({ browserName }) => browserName !== 'chromium', 'crashed by the debugging protocol of Chromium')
-
-  test('after a crash of the leading tab the next one goes on from its last checkpoint', async ({ context }) => {
-    for (let run = 0; run < RUNS; run++) {
-      const store = { name: newName(), options: { leadership: 'wait' } } as const
-      const [leader, other] = [await Actor.in(context), await Actor.in(context)]
-      await leader.do('open', store)
-      await leader.do('commit', store.name, 1)
-      const opening = other.do('open', store)
-      const crashed = leader.page.waitForEvent('crash')
-      const protocol = await context.newCDPSession(leader.page)
-      protocol.send('Page.crash').catch(() => {})
-      await crashed
-      const start = Date.now()
-      await opening
-      expect(Date.now() - start).toBeLessThan(2_000)
-      expect(await other.do('recover', store.name)).toMatchObject({ checkpointId: 1, skipped: [] })
-      await Promise.all([leader.page.close(), other.page.close()])
-    }
-  })
-})

@@ -33,6 +33,7 @@ export default defineConfig({
     {
       // Debian's Firefox, through WebDriver BiDi.
       name: 'firefox',
+      testIgnore: 'chromium-*.spec.ts',
       use: {
         browserName: 'firefox',
         channel: 'moz-firefox',

@@ -7,10 +7,14 @@
 import type { BrowserCheckpointStore, IndexedDbCheckpointsOptions } from '../../adapters/indexeddb-store.ts'
 import { indexedDbCheckpoints } from '../../adapters/indexeddb-store.ts'
 import { opfsCheckpoints } from '../../adapters/opfs-store.ts'
+import { BLOCK_BYTES } from '../../adapters/opfs/slots.ts'
+import { openSyncFile } from '../../adapters/opfs/sync-file.ts'
 import type { CheckpointSession } from '../../runtime/checkpoint/checkpoint-store.ts'
 import { recover, verify, writeCheckpoint } from '../../runtime/checkpoint/recovery.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { errorToData } from '../../runtime/errors.ts'
 import { commitSample, JOB, recoveredValues, sampleCheckpoint } from '../contract/sample-checkpoint.ts'
+import { slotsMade } from './store-places.ts'
 import { openDB } from 'idb'
 
 export type Answer<T = unknown> = { readonly value: T } | { readonly code: string; readonly message: string; readonly retryable: boolean }
@@ -34,6 +38,9 @@ const session = (name: string): CheckpointSession => {
   if (found === undefined) throw new Error(`No session of ${name} is open here`)
   return found
 }
+
+const slotDirectory = async (name: string) =>
+  await (await (await navigator.storage.getDirectory()).getDirectoryHandle('millrace')).getDirectoryHandle(name)
 
 /** Chance, so that nothing compresses it. */
 function noise(byteLength: number): Uint8Array {
@@ -77,6 +84,27 @@ export const commands = {
   /** Checkpoints, newest first, each with what is wrong with it. */
   verified: async (name: string): Promise<(readonly [number, string | null])[]> =>
     (await verify(session(name))).map(({ generation, problem }) => [generation.checkpointId, problem?.message ?? null] as const),
+  /** Turns every byte of every slot around, behind the stamp. */
+  async damageSlots(name: string): Promise<void> {
+    const directory = await slotDirectory(name)
+    for await (const file of (directory as unknown as { keys(): AsyncIterable<string> }).keys()) {
+      const handle = (await openSyncFile(directory, file, { mayCreate: false, clock: systemClock }))!
+      const bytes = new Uint8Array(handle.getSize() - BLOCK_BYTES)
+      handle.read(bytes, { at: BLOCK_BYTES })
+      handle.write(
+        bytes.map((byte) => byte ^ 255),
+        { at: BLOCK_BYTES },
+      )
+      handle.close()
+    }
+  },
+  removeSlots: async (name: string): Promise<void> => {
+    const directory = await slotDirectory(name)
+    const names: string[] = []
+    for await (const file of (directory as unknown as { keys(): AsyncIterable<string> }).keys()) names.push(file)
+    for (const file of names) await directory.removeEntry(file)
+  },
+  slotsMade: (name: string, count: number): Promise<void> => slotsMade(`millrace-opfs/${name}`, count),
   /** Chunks that lie in slots. */
   async shelved(name: string): Promise<number> {
     const database = await openDB(`millrace-opfs/${name}`)

@@ -1,4 +1,4 @@
-import { expect, test } from '@playwright/test'
+import { type BrowserContext, expect, test } from '@playwright/test'
 import { Actor, newName } from './storage.ts'
 
 /** Long enough for everything that is answered at once. */
@@ -157,86 +157,67 @@ test('OPFS is refused in a page, with the way out', async ({ context }) => {
   expect(message).toContain('run the job in a worker, or use indexedDbCheckpoints()')
 })
 
-test.describe('cleared', () => {
-  test.skip(({ browserName }) => browserName !== 'chromium', 'by the debugging protocol of Chromium')
-
-  for (const types of ['all', 'indexeddb', 'file_systems,indexeddb'] as const) {
-    for (const kind of ['indexeddb', 'opfs'] as const) {
-      test(`site data (${types}) under a running job on ${kind} is STATE_LOST, also for the next start`, async ({ context, baseURL }) => {
-        const page = await Actor.in(context)
-        const actor = page.worker(kind === 'opfs' ? 'worker' : 'page')
-        const store = { name: newName(), kind }
-        await actor.do('open', store)
-        await actor.do('commit', store.name, 1)
-        const protocol = await context.newCDPSession(page.page)
-        await protocol.send('Storage.clearDataForOrigin', { origin: new URL(baseURL!).origin, storageTypes: types })
-        await actor.refused('STATE_LOST', 'commit', store.name, 2)
-        await actor.do('close', store.name)
-        await page.reload()
-        await actor.refused('STATE_LOST', 'open', store)
-        await actor.do('open', { ...store, options: { onStateLost: 'startAfresh' } })
-        await actor.do('commit', store.name, 1)
-      })
-    }
-  }
-})
-
-test.describe('full', () => {
-  test.skip(({ browserName }) => browserName !== 'chromium', 'quota by the debugging protocol of Chromium')
-  const MIB = 1 << 20
-
-  for (const kind of ['indexeddb', 'opfs'] as const) {
-    test(`${kind}: at every step of a commit, STORE_FULL keeps the last checkpoint, and it goes on when there is space`, async ({
-      browser,
-      baseURL,
-    }) => {
-      test.setTimeout(120_000)
-      const { origin } = new URL(baseURL!)
-      const codes: string[] = []
-      // 20 MiB go in three parts and the commit: the space ends in each of them.
-      for (const roomMib of [1, 5, 9, 13, 17, 19, 21, 40]) {
-        const context = await browser.newContext({ baseURL: baseURL! })
-        const page = await Actor.in(context)
-        const actor = page.worker(kind === 'opfs' ? 'worker' : 'page')
-        const protocol = await context.newCDPSession(page.page)
-        // Before anything is stored: Chromium asks for the quota every 30 s at most.
-        await protocol.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: roomMib * MIB })
-        const store = { name: newName(), kind }
-        await actor.do('open', store)
-        await actor.do('commit', store.name, 1)
-        const answer = await actor.try('commitBytes', store.name, 2, [9 * MIB, 9 * MIB, 2 * MIB])
-        if ('code' in answer) expect(answer).toMatchObject({ code: 'STORE_FULL', retryable: true })
-        codes.push('code' in answer ? answer.code : 'fits')
-        await protocol.send('Storage.overrideQuotaForOrigin', { origin })
-        expect(await actor.do('ids', store.name)).toEqual('code' in answer ? [1] : [2, 1])
-        await actor.do('commit', store.name, 3)
-        for (const [, problem] of await actor.do('verified', store.name)) expect(problem).toBeNull()
-        await actor.do('close', store.name)
-        await actor.do('open', store)
-        expect(await actor.do('recover', store.name)).toMatchObject({ checkpointId: 3, skipped: [] })
-        await context.close()
-      }
-      expect(codes[0]).toBe('STORE_FULL')
-      expect(codes.filter((code) => code === 'STORE_FULL').length).toBeGreaterThan(3)
-      expect(codes.at(-1)).toBe('fits')
-    })
-  }
-
-  test('generations beyond the fewest make room', async ({ context, baseURL }) => {
-    const actor = await Actor.in(context)
-    const protocol = await context.newCDPSession(actor.page)
-    await protocol.send('Storage.overrideQuotaForOrigin', { origin: new URL(baseURL!).origin, quotaSize: 12 * MIB })
-    const store = { name: newName(), options: { generations: 8 } }
+test.describe('slots of OPFS', () => {
+  /** Checkpoint 1 in the database, as slots of the first run take none; 2 to 4 in slots. */
+  async function settled(context: BrowserContext) {
+    const page = await Actor.in(context)
+    const actor = page.worker('worker')
+    const store = { name: newName(), kind: 'opfs', options: { generations: 5 } } as const
     await actor.do('open', store)
-    const kept: number[] = []
-    for (let id = 1; id <= 10; id++) {
-      const answer = await actor.try('commitBytes', store.name, id, [2 * MIB])
-      if ('code' in answer) expect(answer.code).toBe('STORE_FULL')
-      kept.push((await actor.do('ids', store.name)).length)
-    }
-    // It rose above the fewest, and fell when the space ended; whether the browser counts what was given up as free at once is its affair.
-    expect(Math.max(...kept)).toBeGreaterThan(4)
-    expect(kept.some((count, index) => count < (kept[index - 1] ?? 0))).toBe(true)
-    expect(Math.min(...kept.slice(3))).toBeGreaterThanOrEqual(3)
+    await actor.do('commit', store.name, 1)
+    expect(await actor.do('shelved', store.name)).toBe(0)
+    await actor.do('slotsMade', store.name, 4)
+    await actor.do('close', store.name)
+    await page.reload()
+    await actor.do('open', store)
+    for (let id = 2; id <= 4; id++) await actor.do('commit', store.name, id)
+    // The session has not read checkpoint 1, so it writes the constant chunk anew.
+    expect(await actor.do('shelved', store.name)).toBe(4)
+    await actor.do('close', store.name)
+    return { actor, store }
+  }
+
+  test('take chunks from the second run on, and give them back', async ({ context }) => {
+    const { actor, store } = await settled(context)
+    await actor.do('open', store)
+    expect(await actor.do('recover', store.name)).toMatchObject({ checkpointId: 4, values: ['constant', 'value of 4'], skipped: [] })
+    expect(await actor.do('generationsOnInspection', store)).toEqual([4, 3, 2, 1])
+    expect((await actor.do('verified', store.name)).map(([, problem]) => problem)).toEqual([null, null, null, null])
+  })
+
+  test('damaged make every checkpoint that lies there CHECKPOINT_CORRUPT, and the next one is whole', async ({ context }) => {
+    const { actor, store } = await settled(context)
+    await actor.do('damageSlots', store.name)
+    await actor.do('open', store)
+    // The constant chunk of checkpoint 1 was written over by the second run.
+    const { message } = await actor.refused('CHECKPOINT_CORRUPT', 'recover', store.name)
+    expect(message).toContain('all 4 checkpoints are damaged')
+    await actor.do('commit', store.name, 5)
+    expect(await actor.do('recover', store.name)).toMatchObject({ checkpointId: 5, skipped: [] })
+  })
+
+  test('that are gone are made anew, and what lay there is reported', async ({ context }) => {
+    const { actor, store } = await settled(context)
+    await actor.do('removeSlots', store.name)
+    await actor.do('open', store)
+    const { message } = await actor.refused('CHECKPOINT_CORRUPT', 'recover', store.name)
+    expect(message).toContain('is gone')
+    await actor.do('commit', store.name, 5)
+    await actor.do('slotsMade', store.name, 4)
+    expect(await actor.do('recover', store.name)).toMatchObject({ checkpointId: 5, skipped: [] })
+  })
+
+  test('are used again and again without growing', async ({ context }) => {
+    const { actor, store } = await settled(context)
+    const MIB = 1 << 20
+    const plain = { ...store, options: {} }
+    await actor.do('open', plain)
+    // 60 MiB go through slots of 32, of which 4 × 5 MiB are in use at most.
+    for (let id = 5; id < 17; id++) await actor.do('commitBytes', store.name, id, [4 * MIB, MIB - 1])
+    expect((await actor.do('verified', store.name)).map(([, problem]) => problem)).toEqual([null, null, null])
+    expect(await actor.do('shelved', store.name)).toBe(6)
+    await actor.do('close', store.name)
+    await actor.do('open', plain)
+    expect((await actor.do('verified', store.name)).map(([, problem]) => problem)).toEqual([null, null, null])
   })
 })

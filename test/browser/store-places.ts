@@ -41,12 +41,25 @@ export async function opfsPlace(areSettled: boolean): Promise<StorePlace> {
   let runCount = 0
   const store = (leadership: Leadership) =>
     opfsStore(name, { leadership, reserveBytes: 512 * 1024 }, { run: String(areSettled ? runCount++ : 0), slotBytes: 256 * 1024 })
-  if (areSettled) await (await store('refuse').open('contract')).close()
+  if (areSettled) {
+    const session = await store('refuse').open('contract')
+    await slotsMade(`millrace-opfs/${name}`, 2)
+    await session.close()
+  }
   return {
     restarted: () => store('steal'),
     rival: () => store('refuse'),
     damage: (what, change) => withDatabase(`millrace-opfs/${name}`, (database) => damage(database, what, change)),
     dispose: () => store('steal').destroy(),
+  }
+}
+
+/** Resolves when a store has so many slots. */
+export async function slotsMade(database: string, count: number): Promise<void> {
+  for (;;) {
+    const table: unknown = await withDatabase(database, (of) => of.get('checkpoints', ['slots']))
+    if (((table as { slots?: unknown[] } | undefined)?.slots?.length ?? 0) >= count) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
 

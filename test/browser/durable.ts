@@ -1,0 +1,62 @@
+/** A job whose checkpoints and results lie in the storage of the browser; killed and started again, its results must be those of an undisturbed run. */
+
+import { type BatchBuilder, collectSink, rowsSource, type Source, type SourceContext, type SplitPosition, start } from 'millrace'
+import { indexedDbCheckpoints, indexedDbSink, opfsCheckpoints } from 'millrace/browser'
+import { fleetJob, fleetRows } from '../support/fleet-pipeline.ts'
+
+export interface DurableOptions {
+  readonly name: string
+  readonly kind: 'indexeddb' | 'opfs'
+  readonly rowCount: number
+  readonly parallelism: number
+}
+
+export type DurableAnswer =
+  | { readonly restored: boolean; readonly checkpoints: number }
+  | { readonly code: string; readonly message: string }
+
+/** Runs until the input is at its end. */
+export async function runDurable({ name, kind, rowCount, parallelism }: DurableOptions): Promise<DurableAnswer> {
+  const options = { leadership: 'wait', stealAfter: '3s' } as const
+  const store = kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsCheckpoints(name, options)
+  const restored = (await (await store.inspect()).generations()).length > 0
+  try {
+    const run = await start(fleetJob(), {
+      sources: { readings: slowly(rowsSource(fleetRows(rowCount))) },
+      sinks: { minutes: indexedDbSink({ database: name, store: 'minutes' }), late: indexedDbSink({ database: name, store: 'late' }) },
+      parallelism,
+      checkpoints: { store, every: '10ms' },
+      onWarning: () => {},
+    })
+    const status = await run.finished
+    return { restored, checkpoints: status.checkpoints.count }
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    return { code: code ?? 'UNEXPECTED', message }
+  }
+}
+
+/** The rows of an undisturbed run. */
+export async function goldenRows(rowCount: number): Promise<{ readonly minutes: readonly unknown[]; readonly late: readonly unknown[] }> {
+  const [minutes, late] = [collectSink(), collectSink()]
+  const run = await start(fleetJob(), { sources: { readings: rowsSource(fleetRows(rowCount)) }, sinks: { minutes, late }, host: 'inline' })
+  await run.finished
+  return { minutes: minutes.rows, late: late.rows }
+}
+
+/** A few rows every few milliseconds, so that there is time for many checkpoints, and for death at any moment of them. */
+function slowly(source: Source): Source {
+  const splits = async (context: SourceContext) =>
+    (await source.splits(context)).map(({ splitId, open }) => ({
+      splitId,
+      open: async (position: SplitPosition | null) => {
+        const reader = await open(position)
+        const read = async (builder: BatchBuilder, rowsMax: number) => {
+          await new Promise((resolve) => setTimeout(resolve, 4))
+          return await reader.read(builder, Math.min(rowsMax, 200))
+        }
+        return { ...reader, read }
+      },
+    }))
+  return { ...source, splits }
+}

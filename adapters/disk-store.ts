@@ -9,6 +9,7 @@
  *     work-0000000007/           drafts and refuse of epoch 7; the next owner takes it away, and with it all power to change anything
  *     chunks/3f/3f9a…            chunks, named by the SHA-256 of their payload, never changed
  *     manifests/0000000007-0000000000000042    checkpoint 42, taken in epoch 7; what is here is committed
+ *     journals/1b2e…/0000000000000042-0000000007    entries of a journal from number 42 on, as appended in epoch 7
  *
  * At `open`: claim → fence earlier owners → look what is there → certificate against manifests. Nothing there and nothing known: a
  * fresh start. So a directory that was deleted as a whole starts afresh, which only a sink's own ledger could notice; everything less

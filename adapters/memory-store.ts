@@ -17,11 +17,19 @@ import type {
   CheckpointStore,
   ChunkHash,
 } from '../runtime/checkpoint/checkpoint-store.ts'
+import type { Journal } from '../runtime/checkpoint/journal.ts'
 import { CheckpointError, JobStateError } from '../runtime/errors.ts'
 
 interface StoredGeneration extends CheckpointGeneration {
   readonly manifest: Uint8Array
   readonly chunks: readonly ChunkHash[]
+}
+
+interface StoredJournal {
+  /** Number of the first of `entries`. */
+  begin: number
+  readonly entries: Uint8Array[]
+  byteLength: number
 }
 
 export interface MemoryCheckpointsOptions {
@@ -41,6 +49,7 @@ class MemoryStore implements CheckpointStore {
   readonly #kept: number
   readonly #chunks = new Map<ChunkHash, Uint8Array>()
   #generations: StoredGeneration[] = []
+  readonly #journals = new Map<string, StoredJournal>()
   #jobName: string | null = null
   #epoch = 0
 
@@ -62,6 +71,7 @@ class MemoryStore implements CheckpointStore {
     const epoch = ++this.#epoch
     /** Written and not yet part of a generation: the collector must leave them. */
     const pending = new Set<ChunkHash>()
+    const openJournals = new Set<string>()
     let isClosed = false
     const checkClaim = () => {
       if (isClosed) throw new JobStateError('JOB_CLOSED', 'The checkpoint session is closed; open the store again')
@@ -94,8 +104,65 @@ class MemoryStore implements CheckpointStore {
         for (const hash of chunks) pending.delete(hash)
         this.#collect(pending)
       },
+      openJournal: async (name) => {
+        checkClaim()
+        if (openJournals.has(name)) throw new RangeError(`The journal ${JSON.stringify(name)} is open already`)
+        openJournals.add(name)
+        return this.#openJournal(name, checkClaim, () => openJournals.delete(name))
+      },
       close: async () => {
         isClosed = true
+      },
+    }
+  }
+
+  #openJournal(name: string, checkClaim: () => void, closed: () => void): Journal {
+    const stored = this.#journals.get(name) ?? { begin: 0, entries: [], byteLength: 0 }
+    this.#journals.set(name, stored)
+    let isOpen = true
+    const end = () => stored.begin + stored.entries.length
+    const check = () => {
+      checkClaim()
+      if (!isOpen) throw new JobStateError('JOB_CLOSED', `The journal ${JSON.stringify(name)} is closed; open it again`)
+    }
+    const checkNumber = (number: number, least: number) => {
+      if (!Number.isSafeInteger(number) || number < least || number > end())
+        throw new RangeError(`The journal ${JSON.stringify(name)} has entries ${stored.begin} to ${end() - 1}, asked for ${number}`)
+    }
+    return {
+      get begin() {
+        return stored.begin
+      },
+      get end() {
+        return end()
+      },
+      get byteLength() {
+        return stored.byteLength
+      },
+      append: async (entries) => {
+        check()
+        const first = end()
+        for (const bytes of entries) {
+          stored.entries.push(bytes.slice())
+          stored.byteLength += bytes.length
+        }
+        return first
+      },
+      read: async (from, countMax) => {
+        checkNumber(from, stored.begin)
+        const at = from - stored.begin
+        return stored.entries.slice(at, at + countMax).map((bytes) => bytes.slice())
+      },
+      trim: async (before) => {
+        check()
+        checkNumber(before, 0)
+        const count = Math.max(0, before - stored.begin)
+        for (const { length } of stored.entries.splice(0, count)) stored.byteLength -= length
+        stored.begin += count
+      },
+      close: async () => {
+        isOpen = false
+        closed()
       },
     }
   }

@@ -12,10 +12,12 @@
 
 import { join } from 'node:path'
 import type { CheckpointGeneration, CheckpointSession, ChunkHash } from '../../runtime/checkpoint/checkpoint-store.ts'
+import type { Journal } from '../../runtime/checkpoint/journal.ts'
 import { CheckpointError, JobStateError, type MillraceError } from '../../runtime/errors.ts'
 import { type Certificate, certificateFile } from './certificate.ts'
 import type { Claim } from './claim.ts'
 import { codeOf, writeError } from './disk-errors.ts'
+import { DiskJournal } from './disk-journal.ts'
 import type { DiskReader } from './disk-reader.ts'
 import { type DiskFileSystem, writeWhole } from './file-system.ts'
 import { CERTIFICATE_NAMES, type DiskPaths, manifestFile } from './names.ts'
@@ -61,6 +63,8 @@ export class DiskSession implements CheckpointSession {
   #isBroken = false
   #isClosed = false
   #lastCommit: Promise<void> = Promise.resolve()
+  /** Journals that are open, by name. */
+  readonly #journals = new Map<string, DiskJournal>()
 
   constructor(parts: DiskSessionParts) {
     this.#parts = parts
@@ -116,9 +120,26 @@ export class DiskSession implements CheckpointSession {
     return commit
   }
 
+  async openJournal(name: string): Promise<Journal> {
+    this.#checkUsable()
+    if (this.#journals.has(name)) throw new RangeError(`The journal ${JSON.stringify(name)} is open already`)
+    const { fs, paths, claim } = this.#parts
+    const closed = () => this.#journals.delete(name)
+    const journal = new DiskJournal({ fs, paths, claim, name, draft: () => this.#draft(), closed })
+    this.#journals.set(name, journal)
+    try {
+      await journal.open()
+    } catch (error) {
+      closed()
+      throw error
+    }
+    return journal
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    await Promise.all([...this.#journals.values()].map((journal) => journal.close()))
     await this.#lastCommit
     await this.#parts.claim.release()
   }

@@ -26,6 +26,9 @@ export interface DiskFileSystem {
   createFile(path: string): Promise<DiskFile>
   /** @throws `EFBIG` above `bytesMax`, `EINVAL` when it is not a plain file, `ELOOP` when it is a symbolic link. */
   readFile(path: string, bytesMax: number): Promise<Uint8Array>
+  sizeOf(path: string): Promise<number>
+  /** Resolves when what a file holds is on the disk, whoever wrote it. */
+  syncFile(path: string): Promise<void>
   isDirectory(path: string): Promise<boolean>
   readDirectory(path: string): Promise<readonly string[]>
   /** Creates the directory and those above it; no error when it is there. @returns the topmost one it had to create. */
@@ -72,6 +75,20 @@ export const nodeFileSystem: DiskFileSystem = {
         length += bytesRead
       }
       return bytes.subarray(0, length)
+    } finally {
+      await handle.close()
+    }
+  },
+
+  async sizeOf(path) {
+    return (await lstat(path)).size
+  },
+
+  async syncFile(path) {
+    // For writing, although nothing is written: Windows syncs no other files.
+    const handle = await open(path, constants.O_RDWR | NOFOLLOW)
+    try {
+      await handle.sync()
     } finally {
       await handle.close()
     }

@@ -8,6 +8,7 @@
  *     work-<epoch, 10 digits>/           files being written or thrown away by the owner of that epoch
  *     chunks/<2 hex>/<64 hex>            a sealed chunk under the hash of its payload
  *     manifests/<epoch, 10 digits>-<checkpointId, 16 digits>
+ *     journals/<32 hex>/<number of the first entry, 16 digits>-<epoch, 10 digits>
  *
  * Invariant: a name made here holds hex digits, decimal digits and fixed words only, so it cannot leave the directory.
  */
@@ -18,6 +19,7 @@ import type { CheckpointGeneration, ChunkHash } from '../../runtime/checkpoint/c
 
 const HASH_GRAMMAR = /^[0-9a-f]{64}$/
 const MANIFEST_GRAMMAR = /^(\d{10})-(\d{16})$/
+const SEGMENT_GRAMMAR = /^(\d{16})-(\d{10})$/
 const OWNER_GRAMMAR = /^owner-(\d{10})$/
 const WORK_GRAMMAR = /^work-(\d{10})$/
 
@@ -30,11 +32,22 @@ export class DiskPaths {
   readonly root: string
   readonly chunks: string
   readonly manifests: string
+  readonly journals: string
 
   constructor(root: string) {
     this.root = root
     this.chunks = join(root, 'chunks')
     this.manifests = join(root, 'manifests')
+    this.journals = join(root, 'journals')
+  }
+
+  /** The directory of a journal: names are any text, so it is called after their hash. */
+  journal(name: string): string {
+    return join(this.journals, createHash('sha256').update(name).digest('hex').slice(0, 32))
+  }
+
+  segment(name: string, { first, epoch }: SegmentName): string {
+    return join(this.journal(name), `${digits(first, 16)}-${digits(epoch, 10)}`)
   }
 
   certificate(copy: number): string {
@@ -63,6 +76,18 @@ export class DiskPaths {
   manifest({ epoch, checkpointId }: CheckpointGeneration): string {
     return join(this.manifests, `${digits(epoch, 10)}-${digits(checkpointId, 16)}`)
   }
+}
+
+/** What the name of a journal's segment says: the number of its first entry, and the epoch of the owner that writes it. */
+export interface SegmentName {
+  readonly first: number
+  readonly epoch: number
+}
+
+/** What a segment's file name says, or null for any other name. */
+export function segmentOf(name: string): SegmentName | null {
+  const found = SEGMENT_GRAMMAR.exec(name)
+  return found === null ? null : { first: Number(found[1]), epoch: Number(found[2]) }
 }
 
 export function isChunkHash(name: string): boolean {

@@ -106,6 +106,15 @@ export class ModelDisk implements DiskFileSystem {
     return node.data.slice()
   }
 
+  async sizeOf(path: string): Promise<number> {
+    return (this.#node(path) as FileNode).data.length
+  }
+
+  async syncFile(path: string): Promise<void> {
+    const node = this.#node(path) as FileNode
+    if (this.#flaws.filesAreNotSynced !== true) node.durable = node.data
+  }
+
   async isDirectory(path: string): Promise<boolean> {
     return this.#node(path) instanceof DirectoryNode
   }
@@ -179,7 +188,8 @@ export class ModelDisk implements DiskFileSystem {
 }
 
 function survivingBytes({ data, durable }: FileNode, prng: Prng): Uint8Array<ArrayBuffer> {
-  const cut = prng.int(data.length + 1)
+  // Files only grow: what was synced is the beginning of what is there.
+  const cut = durable.length + prng.int(data.length - durable.length + 1)
   const choices = [() => durable, () => data, () => data.slice(0, cut), () => data.slice().fill(0, cut)]
   return prng.pick(choices)()
 }

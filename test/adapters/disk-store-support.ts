@@ -149,6 +149,8 @@ export class FaultyDisk implements DiskFileSystem {
   }
 
   readFile = (path: string, bytesMax: number) => this.#look(() => this.#inner.readFile(path, bytesMax))
+  sizeOf = (path: string) => this.#look(() => this.#inner.sizeOf(path))
+  syncFile = (path: string) => this.#step('syncFile', () => this.#inner.syncFile(path))
   isDirectory = (path: string) => this.#look(() => this.#inner.isDirectory(path))
   readDirectory = (path: string) => this.#look(() => this.#inner.readDirectory(path))
   makeDirectories = (path: string) => this.#step('makeDirectories', () => this.#inner.makeDirectories(path))

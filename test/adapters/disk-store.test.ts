@@ -7,10 +7,12 @@ import { DiskPaths } from '../../adapters/disk/names.ts'
 import { fileCheckpoints } from '../../adapters/disk-store.ts'
 import { recover, verify } from '../../runtime/checkpoint/recovery.ts'
 import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
+import { journalContract } from '../contract/journal-contract.ts'
 import { commitSample, JOB, recoveredValues, valuesOf } from '../contract/sample-checkpoint.ts'
 import { diskPlace, diskStore, FakeProcesses, filesBelow, temporaryDirectory } from './disk-store-support.ts'
 
 checkpointStoreContract('disk', diskPlace, { locksLiveOwners: true, detectsLoss: true, canBeDamaged: true })
+journalContract('disk', diskPlace)
 
 const directories: string[] = []
 function newDirectory(): string {

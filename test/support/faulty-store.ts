@@ -9,10 +9,22 @@
  */
 
 import type { CheckpointReader, CheckpointSession, CheckpointStore } from '../../runtime/checkpoint/checkpoint-store.ts'
+import type { Journal } from '../../runtime/checkpoint/journal.ts'
 import { CheckpointError } from '../../runtime/errors.ts'
 import type { Prng } from './prng.ts'
 
-export type StoreOperation = 'open' | 'generations' | 'readManifest' | 'readChunk' | 'writeChunk' | 'commit' | 'close'
+export type StoreOperation =
+  | 'open'
+  | 'generations'
+  | 'readManifest'
+  | 'readChunk'
+  | 'writeChunk'
+  | 'commit'
+  | 'openJournal'
+  | 'append'
+  | 'read'
+  | 'trim'
+  | 'close'
 
 /** `before`: without effect. `after`: with effect, and the answer lost. `crash-…`: the same, and nothing works afterwards. */
 export type FaultEffect = 'before' | 'after' | 'crash-before' | 'crash-after'
@@ -91,6 +103,9 @@ export class FaultyStore implements CheckpointStore {
         ...this.#reader(session),
         writeChunk: (hash, bytes) => this.#do('writeChunk', () => session.writeChunk(hash, bytes)),
         commit: (checkpointId, manifest, chunks) => this.#do('commit', () => session.commit(checkpointId, manifest, chunks)),
+        ...(session.openJournal === undefined
+          ? {}
+          : { openJournal: (name: string) => this.#do('openJournal', async () => this.#journal(await session.openJournal!(name))) }),
         close: () => this.#do('close', () => session.close()),
       }
     })
@@ -98,6 +113,24 @@ export class FaultyStore implements CheckpointStore {
 
   async inspect(): Promise<CheckpointReader> {
     return this.#reader(await this.#inner.inspect())
+  }
+
+  #journal(journal: Journal): Journal {
+    return {
+      get begin() {
+        return journal.begin
+      },
+      get end() {
+        return journal.end
+      },
+      get byteLength() {
+        return journal.byteLength
+      },
+      append: (entries) => this.#do('append', () => journal.append(entries)),
+      read: (from, countMax) => this.#do('read', () => journal.read(from, countMax)),
+      trim: (before) => this.#do('trim', () => journal.trim(before)),
+      close: () => journal.close(),
+    }
   }
 
   #reader(reader: CheckpointReader): CheckpointReader {

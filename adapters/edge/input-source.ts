@@ -9,8 +9,8 @@
 
 import { ConnectorError } from '../../runtime/errors.ts'
 import type { Source, SourceSplit, SplitPosition, SplitReader } from '../../runtime/source/source.ts'
-import { LineBuffer } from '../file/line-buffer.ts'
-import { NdjsonDecoder } from '../file/ndjson-decoder.ts'
+import { LineBuffer } from '../format/line-buffer.ts'
+import { NdjsonDecoder } from '../format/ndjson-decoder.ts'
 import type { InputEntry, InputLog } from './input-log.ts'
 import type { LoggedClock } from './logged-clock.ts'
 

@@ -1,7 +1,7 @@
 /**
  * The source half of csvFile and ndjsonFile: one split per file, opened at a position.
  *
- * Before: the user's paths and options. After: file-reader, with the decoder of the format.
+ * Before: the user's paths and options. After: format/line-reader, with the decoder of the format.
  *
  * Invariant: split ids depend on the order of the paths only, so a job finds its splits again when the files move.
  */
@@ -9,10 +9,11 @@
 import { ConfigError, ConnectorError } from '../../runtime/errors.ts'
 import type { Schema } from '../../runtime/schema.ts'
 import type { SourceContext, SourceSplit, SplitPosition, SplitReader } from '../../runtime/source/source.ts'
-import { type ByteInput, type InputOptions, openInput } from './byte-input.ts'
+import type { ByteInput } from '../format/byte-input.ts'
+import { LineBuffer, type LineDecoder } from '../format/line-buffer.ts'
+import { LineReader, skipByteOrderMark } from '../format/line-reader.ts'
+import { type InputOptions, openInput } from './file-input.ts'
 import { isGzipPath } from './file-path.ts'
-import { FileReader, skipByteOrderMark } from './file-reader.ts'
-import { LineBuffer, type LineDecoder } from './line-buffer.ts'
 
 /** Settings of reading that both formats have. */
 export interface ReadOptions {
@@ -67,7 +68,7 @@ export function fileSplits(
           input = await openInput(path, resume.offset, inputOptions)
           buffer = new LineBuffer(chunkBytes + 1, resume.offset, resume.line)
         }
-        return new FileReader(input, buffer, decoder, lineBytesMax)
+        return new LineReader(input, buffer, decoder, lineBytesMax)
       } catch (error) {
         await input.close()
         throw error

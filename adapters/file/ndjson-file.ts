@@ -12,7 +12,7 @@ import type { FileBinding } from './csv-file.ts'
 import { type FilePath, plainPaths, STANDARD_STREAM } from './file-path.ts'
 import { fileSplits, type ReadOptions } from './file-source.ts'
 import { openFileWriter, type WriteOptions } from './file-writer.ts'
-import { NdjsonDecoder } from './ndjson-decoder.ts'
+import { NdjsonDecoder } from '../format/ndjson-decoder.ts'
 import { NdjsonEncoder } from './ndjson-encoder.ts'
 
 export interface NdjsonFileOptions extends ReadOptions, WriteOptions {}

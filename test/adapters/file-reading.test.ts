@@ -1,7 +1,7 @@
 /**
  * Reading files of either format: positions, compression, what the operating system refuses, and random input against an oracle.
  *
- * Before: nothing. After: adapters/file/file-reader, byte-input.
+ * Before: nothing. After: adapters/format/line-reader, file/file-input.
  *
  * Invariant: rows + dead letters == lines, and what follows a position is what followed it the first time.
  */

@@ -92,8 +92,6 @@ test('adapters import the interfaces of the runtime and nothing of each other', 
   const components = /^runtime\/(frames|coordinator\/job-status)\.ts$/
   // An adapter is a file, a folder, or files `x-store.ts` and `x-sink.ts` with their folder `x/`.
   const nounOf = (path: string) => path.split('/')[1]!.replace(/(-store|-sink)?\.ts$/, '')
-  // The store of OPFS is that of IndexedDB, with a place of its own for the bytes of chunks.
-  const isBase = (file: string, target: string) => nounOf(file) === 'opfs' && nounOf(target) === 'indexeddb'
   const isAllowed = (file: string, target: string) => {
     if (file.startsWith('adapters/cli/'))
       return !isOwn(target) || target.startsWith('adapters/cli/') || /^(runtime\/index|adapters\/node)\.ts$/.test(target)
@@ -102,9 +100,18 @@ test('adapters import the interfaces of the runtime and nothing of each other', 
       return /^(adapters\/(plan-worker\/|browser\.ts)|runtime\/(index|plan-problem|job-worker\/serve)\.ts)/.test(target)
     // `millrace/testing` binds the harness of the runtime to a store.
     if (file === 'adapters/testing.ts') return /^(runtime\/(testing\/|pipeline-job\.ts)|adapters\/memory-store\.ts)/.test(target)
+    // Decoders that files, messages and requests have in common, the base of message sources, and a source for each transport on it. The store of
+    // OPFS is that of IndexedDB, with a place of its own for the bytes of chunks.
+    const below: Readonly<Record<string, RegExp>> = {
+      file: /^adapters\/format\//,
+      message: /^adapters\/format\//,
+      web: /^adapters\/(message|format)\//,
+      mqtt: /^adapters\/message\//,
+      opfs: /^adapters\/indexeddb/,
+    }
     // A job in a Durable Object starts jobs, as the command line does, on a clock of its own, and stands on the object's store and the decoder of lines.
     if (file.startsWith('adapters/edge/')) {
-      const own = /^adapters\/(edge\/|durable-object(-store\.ts|\/)|file\/(line-buffer|ndjson-decoder)\.ts)/
+      const own = /^adapters\/(edge\/|durable-object(-store\.ts|\/)|format\/)/
       if (own.test(target) || /^runtime\/(index|stepped-clock|duration)\.ts$/.test(target)) return true
     }
     // Entry points bind adapters together.
@@ -112,7 +119,11 @@ test('adapters import the interfaces of the runtime and nothing of each other', 
       return target.startsWith('adapters/') || interfaces.test(target) || jobWorkers.test(target)
     if (file.startsWith('adapters/react/') && components.test(target)) return true
     return (
-      !isOwn(target) || interfaces.test(target) || target === 'kernel/layout.ts' || nounOf(target) === nounOf(file) || isBase(file, target)
+      !isOwn(target) ||
+      interfaces.test(target) ||
+      target === 'kernel/layout.ts' ||
+      nounOf(target) === nounOf(file) ||
+      below[nounOf(file)]?.test(target) === true
     )
   }
   expect(offending(['adapters'], isAllowed)).toEqual([])

@@ -1,7 +1,7 @@
 /**
  * CSV lines to rows: a fast path for the usual fields, the careful path of csv-record for all else.
  *
- * Before: file-reader. After: the builder of the intake.
+ * Before: line-reader. After: the builder of the intake.
  *
  * Every record that is not blank becomes one row or one dead letter. A malformed record costs its first line only: reading goes on
  * at the next newline, so a quote that is never closed takes one line with it and not the rest of the file.

@@ -1,7 +1,7 @@
 /**
  * NDJSON lines to rows: a byte scanner for flat objects, `JSON.parse` for all else.
  *
- * Before: file-reader. After: the builder of the intake.
+ * Before: line-reader. After: the builder of the intake.
  *
  * The scanner expects the keys in the order of the line before and so compares bytes instead of looking names up. It knows flat
  * objects of plain strings, numbers, booleans and nulls with keys that occur once; escapes, nesting, other types of value and every

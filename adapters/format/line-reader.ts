@@ -1,7 +1,7 @@
 /**
  * Reads one split: fetches chunks, hands complete lines to the decoder, knows the position.
  *
- * Before: byte-input. After: the intake, which calls `read`; the decoder of the format fills the builder.
+ * Before: a ByteInput. After: the intake, which calls `read`; the decoder of the format fills the builder.
  *
  * Invariant: `position()` is the offset after the last line that became a row, a dead letter or was blank; opening the split there
  * gives exactly the lines that follow. A line that is longer than the limit is never held in memory as a whole.
@@ -14,7 +14,7 @@ import { LineBuffer, type LineDecoder, linePreview, longLineReason } from './lin
 
 const NEWLINE = 0x0a
 
-export class FileReader implements SplitReader {
+export class LineReader implements SplitReader {
   readonly #input: ByteInput
   readonly #buffer: LineBuffer
   readonly #decoder: LineDecoder

@@ -1,7 +1,7 @@
 /**
  * Bytes of a split, chunk by chunk: a plain file from any offset, a gzip file decompressed, or standard input.
  *
- * Before: the operating system. After: file-reader, which copies each chunk behind the unfinished line of the one before.
+ * Before: the operating system. After: format/line-reader, which copies each chunk behind the unfinished line of the one before.
  *
  * Offsets count decompressed bytes. The next chunk of a plain file is fetched while the one before is decoded.
  *
@@ -12,18 +12,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import process from 'node:process'
 import { createGunzip, type Gunzip } from 'node:zlib'
 import { ConnectorError } from '../../runtime/errors.ts'
+import type { ByteInput } from '../format/byte-input.ts'
 import { STANDARD_STREAM } from './file-path.ts'
-
-export interface ByteInput {
-  /** The next bytes, valid until the next call; null at the end. Never called again before it resolved. */
-  next(): Promise<Uint8Array | null>
-  /** Stored bytes taken so far and in all; null when unknown. */
-  progress(): { readonly done: number; readonly total: number } | null
-  readonly isCompressed: boolean
-  /** Stored size when it was opened; null for a stream. */
-  readonly size: number | null
-  close(): Promise<void>
-}
 
 export interface InputOptions {
   readonly isGzip: boolean

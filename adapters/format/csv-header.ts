@@ -1,7 +1,7 @@
 /**
  * The header of a CSV file, and which field goes to which column of the schema.
  *
- * Before: file-source, which opens the file at its beginning. After: csv-decoder.
+ * Before: who opens the content at its beginning. After: csv-decoder.
  *
  * Invariant: column names are compared as texts in a Map or array, never as properties of an object.
  */
@@ -10,7 +10,7 @@ import { ConfigError } from '../../runtime/errors.ts'
 import type { Schema } from '../../runtime/schema.ts'
 import type { ByteInput } from './byte-input.ts'
 import { CsvRecord } from './csv-record.ts'
-import { fill } from './file-reader.ts'
+import { fill } from './line-reader.ts'
 import type { LineBuffer } from './line-buffer.ts'
 import { isUtf8 } from './text-scan.ts'
 

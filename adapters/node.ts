@@ -2,4 +2,5 @@
 
 export { fileCheckpoints } from './disk-store.ts'
 export { csvFile, fileFor, ndjsonFile } from './file/index.ts'
+export * from './web/index.ts'
 export { type GenerationReport, verify } from '../runtime/checkpoint/recovery.ts'

@@ -90,6 +90,12 @@ export class BatchBuilder {
     for (const column of this.columns) if (column.hasNull) column.validity[this.rowCount] = 1
   }
 
+  /** Takes back the rows from `rowCount` on, and the one under construction. */
+  truncate(rowCount: number): void {
+    for (const column of this.columns) if (column.hasNull) column.validity.fill(1, rowCount, this.rowCount + 1)
+    this.rowCount = rowCount
+  }
+
   deadLetter(code: string, reason: string, position: string, input: string): void {
     this.deadLetters.push({ code, reason, source: this.source, split: this.split, position, preview: preview(input) })
   }

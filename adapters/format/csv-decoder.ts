@@ -183,14 +183,14 @@ export class CsvDecoder implements LineDecoder {
     if (status !== 'record' || isTooLong) {
       const reason = isTooLong
         ? `A quote is not closed within ${this.#lineBytesMax} bytes (maxLineBytes)`
-        : 'A quote is not closed before the end of the file'
+        : 'A quote is not closed before the end of the input'
       return this.#refuseLine(buffer, builder, 'CSV_UNCLOSED', reason)
     }
     const { next, lines } = record
     if (record.count !== this.#fieldCount) {
       buffer.deadLetter(builder, 'CSV_COLUMNS', `The header has ${this.#fieldCount} columns, this line has ${record.count}`, from, next - 1)
     } else if (!isUtf8(bytes, from, next)) {
-      buffer.deadLetter(builder, 'UTF8_INVALID', 'The line is not valid UTF-8; convert the file to UTF-8', from, next - 1)
+      buffer.deadLetter(builder, 'UTF8_INVALID', 'The line is not valid UTF-8; convert it to UTF-8', from, next - 1)
     } else {
       this.#carefulCells(buffer, builder)
     }

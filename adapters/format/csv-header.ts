@@ -17,19 +17,36 @@ import { isUtf8 } from './text-scan.ts'
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 
-/** Reads the names in the first record that is not blank, and leaves `buffer` behind it; null if the file has none. */
+interface HeaderOptions {
+  readonly delimiter: number
+  readonly lineBytesMax: number
+}
+
+/** Reads the names in the first record that is not blank, and leaves `buffer` behind it; null if the content has none. */
 export async function readHeader(
   input: ByteInput,
   buffer: LineBuffer,
   path: string,
-  options: { readonly delimiter: number; readonly lineBytesMax: number },
+  options: HeaderOptions,
 ): Promise<readonly string[] | null> {
-  const record = new CsvRecord(options.delimiter)
   for (;;) {
-    while (!buffer.hasLine && !buffer.isEnded) {
-      if (buffer.end - buffer.start > options.lineBytesMax)
-        throw headerError(path, `its first line is longer than ${options.lineBytesMax} bytes`)
-      await fill(input, buffer)
+    const names = takeHeader(buffer, path, options)
+    if (names !== undefined) return names
+    await fill(input, buffer)
+  }
+}
+
+/** As {@link readHeader} of the bytes at hand; undefined when more of them are needed. */
+export function takeHeader(
+  buffer: LineBuffer,
+  path: string,
+  { delimiter, lineBytesMax }: HeaderOptions,
+): readonly string[] | null | undefined {
+  const record = new CsvRecord(delimiter)
+  for (;;) {
+    if (!buffer.hasLine && !buffer.isEnded) {
+      if (buffer.end - buffer.start > lineBytesMax) throw headerError(path, `its first line is longer than ${lineBytesMax} bytes`)
+      return undefined
     }
     if (!buffer.hasLine) return null
     const { bytes, start, end } = buffer
@@ -42,9 +59,8 @@ export async function readHeader(
     const status = record.scan(bytes, start, end)
     if (status === 'malformed') throw headerError(path, record.reason)
     if (status === 'incomplete') {
-      if (buffer.isEnded || end - start > options.lineBytesMax) throw headerError(path, 'a quote is not closed')
-      await fill(input, buffer)
-      continue
+      if (buffer.isEnded || end - start > lineBytesMax) throw headerError(path, 'a quote is not closed')
+      return undefined
     }
     if (!isUtf8(bytes, start, record.next)) throw headerError(path, 'it is not valid UTF-8')
     const names = Array.from({ length: record.count }, (_, field) => record.text(bytes, field))

@@ -12,6 +12,7 @@ import type { BatchBuilder } from '../../runtime/batch-builder.ts'
 const NEWLINE = 0x0a
 const PREVIEW_BYTES = 480
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const encoder = new TextEncoder()
 
 export class LineBuffer {
   bytes: Uint8Array
@@ -28,6 +29,8 @@ export class LineBuffer {
   isEnded = false
   /** Whether the newline at `end - 1` was added here. */
   isUnterminated = false
+  /** What stands before the line in the position of a dead letter: of which message it is. */
+  label = ''
 
   constructor(capacity: number, offset: number, line: number) {
     this.bytes = new Uint8Array(capacity)
@@ -65,6 +68,22 @@ export class LineBuffer {
     this.limit = this.end
   }
 
+  /** Puts a whole content in place of what is there, from its beginning; a byte order mark is passed over. */
+  load(content: string | Uint8Array): void {
+    const most = typeof content === 'string' ? content.length * 3 : content.length
+    if (most + 1 > this.bytes.length) this.bytes = new Uint8Array(Math.max(most + 1, this.bytes.length * 2))
+    const { bytes } = this
+    if (typeof content === 'string') this.end = encoder.encodeInto(content, bytes).written
+    else {
+      bytes.set(content)
+      this.end = content.length
+    }
+    this.base = this.line = 0
+    this.start = this.end >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+    this.isUnterminated = false
+    this.endInput()
+  }
+
   /** Forgets all bytes at hand. */
   drop(): void {
     this.base += this.end
@@ -79,7 +98,7 @@ export class LineBuffer {
 
   /** Where the line at `from` is, for people. */
   where(from: number): string {
-    return `line ${this.line + 1}, byte ${this.base + from}`
+    return `${this.label}line ${this.line + 1}, byte ${this.base + from}`
   }
 
   /** Moves what is kept to the front of an array with room for `capacity` bytes. */

@@ -19,24 +19,56 @@ export class LineReader implements SplitReader {
   readonly #buffer: LineBuffer
   readonly #decoder: LineDecoder
   readonly #lineBytesMax: number
+  /** Whether nobody knows when more will come: then a read does not wait for it. */
+  readonly #isLive: boolean
+  #filling: Promise<void> | null = null
+  #failure: unknown = null
   /** As of the end of the last read: while one waits for bytes, or is amid a line too long, it has brought nothing yet. */
   #position: SplitPosition
 
-  constructor(input: ByteInput, buffer: LineBuffer, decoder: LineDecoder, lineBytesMax: number) {
+  constructor(input: ByteInput, buffer: LineBuffer, decoder: LineDecoder, lineBytesMax: number, isLive = false) {
     this.#input = input
     this.#buffer = buffer
     this.#decoder = decoder
     this.#lineBytesMax = lineBytesMax
+    this.#isLive = isLive
     this.#position = this.#here()
   }
 
   read(builder: BatchBuilder, rowsMax: number): ReadResult | Promise<ReadResult> {
     const rows = Math.min(rowsMax, builder.capacity - builder.rowCount)
     if (rows <= 0) return 'more'
+    if (this.#isLive) return this.#readLive(builder, rows)
     const before = this.#buffer.start
     if (this.#buffer.hasLine) this.#decoder.decode(this.#buffer, builder, rows)
     if (this.#buffer.start === before && !this.#isDone()) return this.#fetchAndRead(builder, rows)
     return this.#brought()
+  }
+
+  /** Takes what is at hand, and has more fetched meanwhile. */
+  #readLive(builder: BatchBuilder, rows: number): ReadResult | Promise<ReadResult> {
+    if (this.#failure !== null) throw this.#failure
+    if (this.#filling !== null) return 'idle'
+    const buffer = this.#buffer
+    if (buffer.end - buffer.start > this.#lineBytesMax && !buffer.hasLine) return this.#skipLine(builder).then(() => this.#brought())
+    const before = buffer.start
+    if (buffer.hasLine) this.#decoder.decode(buffer, builder, rows)
+    if (buffer.start > before || this.#isDone()) return this.#brought()
+    void this.ready()
+    return 'idle'
+  }
+
+  /** Resolves when there may be a line. */
+  ready(): Promise<void> {
+    if (this.#buffer.hasLine || this.#failure !== null || this.#isDone()) return Promise.resolve()
+    this.#filling ??= fill(this.#input, this.#buffer)
+      .catch((error: unknown) => {
+        this.#failure = error
+      })
+      .finally(() => {
+        this.#filling = null
+      })
+    return this.#filling
   }
 
   /** The read is over: what it took is behind the position. */

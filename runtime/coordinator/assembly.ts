@@ -145,6 +145,7 @@ export async function assemble(options: AssemblyOptions): Promise<RunningJob> {
       stringsMax: options.stringsMax,
       restored,
       openJournal: journalsOf(uid, checkpoints),
+      hasCheckpoints: checkpoints !== null,
     })
     await intake.open()
     opened.push(() => intake.close())

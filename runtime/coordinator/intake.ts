@@ -39,6 +39,7 @@ export interface IntakeOptions {
   readonly restored: IntakeState | null
   /** Of the checkpoint store, where it has journals. */
   readonly openJournal: SourceContext['openJournal']
+  readonly hasCheckpoints: boolean
 }
 
 /** What a read brought: rows in the builder, or a batch of their own. */
@@ -116,8 +117,8 @@ export class Intake {
   }
 
   async #open(): Promise<void> {
-    const { source, name, schema, clock, restored, tracks, openJournal } = this.#options
-    const splits = await source.splits({ name, schema, clock, openJournal })
+    const { source, name, schema, clock, restored, tracks, openJournal, hasCheckpoints } = this.#options
+    const splits = await source.splits({ name, schema, clock, hasCheckpoints, openJournal })
     const known = restored?.splits ?? {}
     for (const id of Object.keys(known)) {
       if (!splits.some((split) => split.splitId === id)) {

@@ -23,6 +23,8 @@ export interface SourceContext {
   readonly name: string
   readonly schema: Schema
   readonly clock: Clock
+  /** Whether {@link SplitReader.checkpointed} will be called. */
+  readonly hasCheckpoints: boolean
   /** Opens a journal of this source in the checkpoint store; null when the job has no checkpoints or its store has no journals. */
   readonly openJournal: ((name: string) => Promise<Journal>) | null
 }

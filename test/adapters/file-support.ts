@@ -82,7 +82,7 @@ export async function readAll(
   { from = null, rowsMax = () => 1000, split = 0 }: ReadSettings = {},
   into: Reading = { rows: [], deadLetters: [], marks: [] },
 ): Promise<Reading> {
-  const splits = await source.splits({ name: 'test', schema, clock: systemClock, openJournal: null })
+  const splits = await source.splits({ name: 'test', schema, clock: systemClock, hasCheckpoints: false, openJournal: null })
   const reader = await splits[split]!.open(from)
   const builder = new BatchBuilder(schema, 1024, new Dictionary())
   try {

@@ -14,7 +14,7 @@ async function reader(
   source: Source,
   position: Parameters<Awaited<ReturnType<Source['splits']>>[number]['open']>[0] = null,
 ): Promise<SplitReader> {
-  const [split] = await source.splits({ name: 'in', schema: columns, clock: new VirtualClock(), openJournal: null })
+  const [split] = await source.splits({ name: 'in', schema: columns, clock: new VirtualClock(), hasCheckpoints: false, openJournal: null })
   return split!.open(position)
 }
 

@@ -1,3 +1,3 @@
 /** `millrace/mqtt`: a source of MQTT messages; needs the package `mqtt`. Re-exports only. */
 
-export {}
+export { type MqttModule, mqttSource, type MqttSourceOptions } from './mqtt/mqtt-source.ts'

@@ -97,6 +97,17 @@ export class Inbox {
     return message.token ?? this.#options.tokenOf?.(message) ?? null
   }
 
+  get hasJournal(): boolean {
+    return this.#journal !== null
+  }
+
+  /** The messages at the end of the journal, oldest first; none without one. */
+  async lastJournaled(countMax: number): Promise<readonly Message[]> {
+    const journal = this.#journal
+    if (journal === null) return []
+    return (await journal.read(Math.max(journal.begin, journal.end - countMax), countMax)).map(decodeEntry)
+  }
+
   deliver(message: Message): void {
     if (this.#isClosed || this.#isEnded || this.#failure !== null) return
     if (this.isFull && !this.#makeRoom(message)) return
@@ -220,12 +231,12 @@ export class Inbox {
     if (!this.#isBusy) this.#wakeWriters()
   }
 
-  /** Resolves when nothing is written any more. What has arrived and is not in the journal yet is given up. */
+  /** Resolves when what has arrived is in the journal, as far as it takes it, and nothing is written any more. */
   async close(): Promise<void> {
+    while (this.#appending !== null) await this.#appending
     this.#isClosed = true
     this.#wakeReader()
     this.#wakeWriters()
-    await this.#appending?.catch(() => {})
     await this.#replaying?.catch(() => {})
     await this.#journal?.close()
   }

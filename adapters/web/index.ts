@@ -6,6 +6,7 @@ export type { ResumeToken } from '../message/message.ts'
 export type { DecodeFunction, DecodeOptions } from '../message/message-decoder.ts'
 export type { FullPolicy } from '../message/message-queue.ts'
 export type { MessageOptions } from '../message/message-source.ts'
+export { eventSource, type EventSourceOptions } from './event-source.ts'
 export { fetchSource, type FetchSourceOptions } from './fetch-source.ts'
 export {
   broadcastChannelSource,

@@ -61,7 +61,8 @@ export type { RowTraits, Sink, SinkContext, SinkState, SinkWriter } from './sink
 export { type ViewOptions, type ViewSink, viewSink } from './sink/view-sink.ts'
 export type { View, ViewSnapshot } from './sink/view.ts'
 export { columnsSource, dictionaryColumn } from './source/columns-source.ts'
-export { generatedSource, iterableSource, rowsSource } from './source/rows-source.ts'
+export { iterableSource, type RowsIterable } from './source/iterable-source.ts'
+export { generatedSource, rowsSource } from './source/rows-source.ts'
 export type { ReadResult, Source, SourceContext, SourceSplit, SplitPosition, SplitReader } from './source/source.ts'
 export {
   afterProcessingTime,

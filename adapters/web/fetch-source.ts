@@ -2,17 +2,14 @@
  * Records from a response of HTTP: lines of NDJSON or CSV, read as they come.
  *
  * Before: `fetch`. After: format/line-reader with the decoder of the format, as for a file.
- * When the transfer breaks off it is asked for again from the byte it got to, by a Range request or, where the server does not know those, by
- * passing over what was read. Both only while the ETag, or else the time of the last modification, says that it is the same content. The platform
- * decompresses; offsets count what comes out.
  *
  * Invariant: the lines are those of one version of the content, each once, or the source fails.
  */
 
-import type { Clock } from '../../runtime/clock.ts'
-import { ConfigError, ConnectorError, MillraceError } from '../../runtime/errors.ts'
+import type { BatchBuilder } from '../../runtime/batch-builder.ts'
+import { ConfigError, ConnectorError } from '../../runtime/errors.ts'
 import type { Schema } from '../../runtime/schema.ts'
-import type { Source, SourceContext, SourceSplit, SplitPosition, SplitReader } from '../../runtime/source/source.ts'
+import type { ReadResult, Source, SourceContext, SourceSplit, SplitPosition, SplitReader } from '../../runtime/source/source.ts'
 import type { ByteInput } from '../format/byte-input.ts'
 import { CsvDecoder } from '../format/csv-decoder.ts'
 import { matchHeader, readHeader } from '../format/csv-header.ts'
@@ -20,7 +17,8 @@ import { LineBuffer, type LineDecoder } from '../format/line-buffer.ts'
 import { LineReader, skipByteOrderMark } from '../format/line-reader.ts'
 import { NdjsonDecoder } from '../format/ndjson-decoder.ts'
 import { type BackoffOptions, Backoff } from '../message/backoff.ts'
-import { addressOf, refusalOf } from './http-response.ts'
+import { addressOf } from './http-response.ts'
+import { ResponseInput, type Validator } from './response-input.ts'
 
 export interface FetchSourceOptions {
   /** `ndjson`: an object on each line. `csv`: lines of fields. Default: by the suffix of the address, or the response's content type. */
@@ -78,9 +76,6 @@ export function fetchSource(request: string | URL | Request, options: FetchSourc
   }
 }
 
-/** What says that two responses are of the same content. */
-type Validator = string | null
-
 class FetchSplit implements SourceSplit {
   readonly splitId = 'response'
   readonly #request: string | URL | Request
@@ -96,27 +91,28 @@ class FetchSplit implements SourceSplit {
   }
 
   async open(position: SplitPosition | null): Promise<SplitReader> {
+    // Of a live response nobody knows when its first line comes: the job does not wait for it.
+    if (this.#options.live === true) return new FetchReader(this.#openLines(null))
+    const lines = await this.#openLines(resumePoint(this.#request, position))
+    return new FetchReader(Promise.resolve(lines), lines)
+  }
+
+  async #openLines(resume: ResumePoint | null): Promise<Lines> {
     const { live: isLive = false, header, maxLineBytes: lineBytesMax = LINE_BYTES_MAX } = this.#options
-    const resume = isLive ? null : resumePoint(this.#request, position)
     const format = this.#options.format ?? formatOf(this.#request)
-    const needsHeader = format !== 'ndjson' && header === undefined
-    // The header stands at the beginning, wherever it goes on.
-    let input = this.#open(needsHeader || resume === null ? 0 : resume.offset, resume?.validator ?? null)
+    // A header, and the content type, stand at the beginning, wherever it goes on.
+    const isWithin = resume !== null && (format === 'ndjson' || (format === 'csv' && header !== undefined))
+    let input = this.#open(isWithin ? resume.offset : 0, isWithin ? resume.validator : null)
     try {
-      let buffer = new LineBuffer(
-        CHUNK_BYTES + 1,
-        needsHeader || resume === null ? 0 : resume.offset,
-        needsHeader || resume === null ? 0 : resume.line,
-      )
+      let buffer = new LineBuffer(CHUNK_BYTES + 1, isWithin ? resume.offset : 0, isWithin ? resume.line : 0)
       if (buffer.base === 0) await skipByteOrderMark(input, buffer)
       const decoder = await this.#decoder(format ?? formatOfType(input), input, buffer, lineBytesMax)
       if (resume !== null && resume.offset > buffer.offset) {
-        const { validator } = input
         await input.close()
-        input = this.#open(resume.offset, validator)
+        input = this.#open(resume.offset, resume.validator)
         buffer = new LineBuffer(CHUNK_BYTES + 1, resume.offset, resume.line)
       }
-      return new FetchReader(new LineReader(input, buffer, decoder, lineBytesMax, isLive), input)
+      return { reader: new LineReader(input, buffer, decoder, lineBytesMax, isLive), input }
     } catch (error) {
       await input.close()
       throw error
@@ -152,179 +148,70 @@ class FetchSplit implements SourceSplit {
   }
 }
 
-/** A reader of lines whose position says of which content. */
+interface Lines {
+  readonly reader: LineReader
+  readonly input: ResponseInput
+}
+
+/** A reader of lines that may be opening still, and whose position says of which content. */
 class FetchReader implements SplitReader {
-  readonly read: SplitReader['read']
-  readonly progress: SplitReader['progress']
-  readonly ready: () => Promise<void>
-  readonly close: SplitReader['close']
-  readonly position: SplitReader['position']
+  readonly #opening: Promise<Lines>
+  #lines: Lines | null
+  #failure: unknown = null
+  #isClosed = false
 
-  constructor(reader: LineReader, input: ResponseInput) {
-    this.read = (builder, rowsMax) => reader.read(builder, rowsMax)
-    this.progress = () => reader.progress()
-    this.ready = () => reader.ready()
-    this.close = () => reader.close()
-    this.position = () => ({ ...reader.position(), size: input.size, validator: input.validator })
-  }
-}
-
-interface ResponseInputOptions {
-  readonly request: () => Request
-  readonly fetch: (request: Request) => Promise<Response>
-  readonly clock: Clock
-  readonly backoff: Backoff
-  readonly offset: number
-  /** Of the content that the bytes before the offset were read from; null: whatever comes. */
-  readonly validator: Validator
-  readonly isLive: boolean
-}
-
-class ResponseInput implements ByteInput {
-  /** Offsets are those of what comes out: nothing is known of the size before. */
-  isCompressed = false
-  size: number | null = null
-  validator: Validator
-  contentType = ''
-  readonly #options: ResponseInputOptions
-  readonly #closing = new AbortController()
-  #body: ReadableStreamDefaultReader<Uint8Array> | null = null
-  #at: number
-  /** Bytes of the response that were read before. */
-  #skip = 0
-  #failures = 0
-  #isEnded = false
-
-  constructor(options: ResponseInputOptions) {
-    this.#options = options
-    this.validator = options.validator
-    this.#at = options.offset
+  constructor(opening: Promise<Lines>, lines: Lines | null = null) {
+    this.#opening = opening
+    this.#lines = lines
+    opening.then(
+      async (opened) => {
+        this.#lines = opened
+        if (this.#isClosed) await opened.reader.close()
+      },
+      (error: unknown) => {
+        this.#failure = error
+      },
+    )
   }
 
-  async next(): Promise<Uint8Array | null> {
-    for (;;) {
-      if (this.#isEnded || this.#closing.signal.aborted) return null
-      try {
-        this.#body ??= await this.#request()
-        if (this.#body === null) continue
-        const { done, value } = await this.#body.read()
-        if (done) {
-          if (this.#skip > 0) throw this.#changed('it is shorter now')
-          this.#isEnded = true
-          return null
-        }
-        const skipped = Math.min(this.#skip, value.length)
-        this.#skip -= skipped
-        if (skipped === value.length) continue
-        this.#failures = 0
-        this.#at += value.length - skipped
-        return value.subarray(skipped)
-      } catch (error) {
-        if (error instanceof MillraceError) throw error
-        if (this.#closing.signal.aborted) return null
-        this.#body = null
-        if (this.#options.isLive && this.#at > 0) throw this.#unreachable(error)
-        await this.#wait(error instanceof Error ? `${error.name}: ${error.message}` : String(error), 0, error)
-      }
-    }
+  read(builder: BatchBuilder, rowsMax: number): ReadResult | Promise<ReadResult> {
+    if (this.#failure !== null) throw this.#failure
+    return this.#lines?.reader.read(builder, rowsMax) ?? 'idle'
   }
 
-  /** Asks for what is behind `#at`. @returns null when it has to be asked for again. */
-  async #request(): Promise<ReadableStreamDefaultReader<Uint8Array> | null> {
-    const { clock, fetch } = this.#options
-    const plain = this.#options.request()
-    const request = new Request(plain, { signal: this.#closing.signal })
-    if (this.#at > 0) request.headers.set('range', `bytes=${this.#at}-`)
-    const response = await fetch(request)
-    if (this.#at > 0 && response.status === 416) return this.#atEnd(response)
-    if (!response.ok) {
-      await response.body?.cancel().catch(() => {})
-      const refusal = refusalOf(response, addressOf(plain), clock.now())
-      if (refusal.kind === 'never') throw refusal.error
-      await this.#wait(refusal.reason, refusal.waitMs)
-      return null
-    }
-    this.#take(response)
-    return response.body?.getReader() ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() }).getReader()
+  ready(): Promise<void> {
+    return (
+      this.#lines?.reader.ready() ??
+      this.#opening.then(
+        () => {},
+        () => {},
+      )
+    )
   }
 
-  /** Looks whether a response goes on where this one is. */
-  #take(response: Response): void {
-    const validator = validatorOf(response)
-    if (this.#at > 0) {
-      if (this.validator === null || validator === null)
-        throw this.#changed('the server says by neither ETag nor Last-Modified whether it is still the same')
-      if (validator !== this.validator) throw this.#changed('the server has another version of it now')
-    }
-    if (response.status === 206) {
-      const range = /^bytes (\d+)-\d*\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '')
-      if (range === null || Number(range[1]) !== this.#at) throw this.#changed(`the server sent ${response.headers.get('content-range')}`)
-      if (range[2] !== '*') this.size = Number(range[2])
-    } else {
-      this.#skip = this.#at
-      const isEncoded = (response.headers.get('content-encoding') ?? 'identity') !== 'identity'
-      const length = response.headers.get('content-length')
-      this.size = isEncoded || length === null ? null : Number(length)
-    }
-    this.validator = validator
-    this.contentType = response.headers.get('content-type') ?? ''
-  }
-
-  /** The server says that there is nothing at the offset: right if the content ends there. */
-  async #atEnd(response: Response): Promise<null> {
-    await response.body?.cancel().catch(() => {})
-    const total = /^bytes \*\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
-    const validator = validatorOf(response)
-    if (total === undefined || Number(total) !== this.#at) throw this.#changed('it is shorter now')
-    if (validator !== null && validator !== this.validator) throw this.#changed('the server has another version of it now')
-    this.#isEnded = true
-    return null
-  }
-
-  async #wait(reason: string, leastMs: number, cause?: unknown): Promise<void> {
-    const { backoff, clock } = this.#options
-    this.#failures++
-    if (this.#failures >= backoff.attemptsMax) throw this.#unreachable(cause ?? new Error(reason))
-    await clock.sleep(Math.max(leastMs, backoff.delayMs(this.#failures, clock)), this.#closing.signal)
-  }
-
-  #unreachable(cause: unknown): ConnectorError {
-    const address = addressOf(this.#options.request())
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `Cannot read ${address} beyond byte ${this.#at}, after ${Math.max(1, this.#failures)} attempts: ${reason}`
-    return new ConnectorError('SOURCE_UNREACHABLE', message, { retryable: true, details: { address, offset: this.#at }, cause })
-  }
-
-  #changed(why: string): ConnectorError {
-    const address = addressOf(this.#options.request())
-    const message = `Cannot go on with ${address} at byte ${this.#at}: ${why}; start without the checkpoint, or serve the content as it was`
-    return new ConnectorError('SOURCE_REWIND', message, { details: { address, offset: this.#at } })
+  position(): SplitPosition {
+    if (this.#lines === null) return { offset: 0, line: 0, size: null, validator: null }
+    const { reader, input } = this.#lines
+    return { ...reader.position(), size: input.size, validator: input.validator }
   }
 
   progress(): { readonly done: number; readonly total: number } | null {
-    return this.size === null ? null : { done: this.#at, total: Math.max(this.size, this.#at) }
+    return this.#lines?.reader.progress() ?? null
   }
 
   async close(): Promise<void> {
-    this.#closing.abort()
-    await this.#body?.cancel().catch(() => {})
+    this.#isClosed = true
+    await this.#lines?.reader.close()
   }
 }
 
-/**
- * The response's ETag without what only tells encodings apart, or its time of modification: a Range request is answered without compression, so
- * its ETag may differ in that.
- */
-function validatorOf({ headers }: Response): Validator {
-  const etag = headers.get('etag')
-  if (etag !== null) return etag.replace(/^W\//, '').replace(/(-|;|--)(gzip|br|zstd|deflate)"$/, '"')
-  return headers.get('last-modified')
+interface ResumePoint {
+  readonly offset: number
+  readonly line: number
+  readonly validator: Validator
 }
 
-function resumePoint(
-  request: string | URL | Request,
-  position: SplitPosition | null,
-): { readonly offset: number; readonly line: number; readonly validator: Validator } | null {
+function resumePoint(request: string | URL | Request, position: SplitPosition | null): ResumePoint | null {
   if (position === null) return null
   const { offset, line, validator } = position
   const isWhole = typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0 && typeof line === 'number' && line >= 0

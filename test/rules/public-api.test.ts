@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import * as browser from '../../adapters/browser.ts'
 import * as core from '../../runtime/index.ts'
 import * as edge from '../../adapters/edge.ts'
+import * as mqtt from '../../adapters/mqtt.ts'
 import * as node from '../../adapters/node.ts'
 import * as react from '../../adapters/react.ts'
 import * as testing from '../../adapters/testing.ts'
@@ -30,4 +31,8 @@ test('the names of `millrace/worker` and `millrace/react` are those of this list
 
 test('the names of `millrace/browser` are those of this list', () => {
   expect(Object.keys(browser).sort()).toMatchSnapshot()
+})
+
+test('the names of `millrace/mqtt` are those of this list', () => {
+  expect(Object.keys(mqtt).sort()).toMatchSnapshot()
 })

@@ -4,7 +4,8 @@ import { Dictionary } from '../../runtime/dictionary.ts'
 import { f64, schema, utf8 } from '../../runtime/schema.ts'
 import type { Source, SplitReader } from '../../runtime/source/source.ts'
 import { columnsSource, dictionaryColumn } from '../../runtime/source/columns-source.ts'
-import { iterableSource, rowsSource } from '../../runtime/source/rows-source.ts'
+import { iterableSource } from '../../runtime/source/iterable-source.ts'
+import { rowsSource } from '../../runtime/source/rows-source.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const columns = schema({ k: utf8(), v: f64() })
@@ -115,4 +116,106 @@ test('an iterable that throws ends in SOURCE_FAILED with its cause', async () =>
     code: 'SOURCE_FAILED',
     cause: { message: 'no more' },
   })
+})
+
+test.each<[string, () => Parameters<typeof iterableSource>[0]]>([
+  ['an array', () => rows],
+  ['a set', () => new Set(rows)],
+  [
+    'a generator of chunks',
+    function* () {
+      yield rows.slice(0, 3)
+      yield []
+      yield rows[3]!
+      yield rows.slice(4)
+    },
+  ],
+  [
+    'an async generator of chunks',
+    async function* () {
+      yield rows.slice(0, 7)
+      yield []
+      yield rows.slice(7)
+    },
+  ],
+  [
+    'a ReadableStream',
+    () =>
+      new ReadableStream({
+        start: (controller) => {
+          for (const row of rows) controller.enqueue(row)
+          controller.close()
+        },
+      }),
+  ],
+  [
+    'a ReadableStream of chunks',
+    () =>
+      new ReadableStream({
+        start: (controller) => {
+          controller.enqueue(rows.slice(0, 5))
+          controller.enqueue(rows.slice(5))
+          controller.close()
+        },
+      }),
+  ],
+])('%s gives its rows in order, whatever is asked for at a time', async (_, make) => {
+  for (const rowsMax of [1, 2, 3, 16]) expect(await readAll(await reader(iterableSource(make())), rowsMax)).toEqual(rows)
+})
+
+test('a producer that has to be waited for is held back while nobody reads', async () => {
+  let produced = 0
+  async function* fast() {
+    for (;;) {
+      produced++
+      yield rows[produced % rows.length]!
+    }
+  }
+  const from = await reader(iterableSource(fast()))
+  const builder = new BatchBuilder(columns, 16, new Dictionary())
+  await from.read(builder, 16)
+  for (let turn = 0; turn < 20; turn++)
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+  expect(produced).toBeGreaterThan(1_000)
+  expect(produced).toBeLessThan(10_000)
+  await from.close()
+})
+
+test('closing does not wait for a producer that waits, and tells a stream', async () => {
+  async function* silent() {
+    await new Promise(() => {})
+    yield rows[0]!
+  }
+  const from = await reader(iterableSource(silent()))
+  const builder = new BatchBuilder(columns, 16, new Dictionary())
+  expect(await from.read(builder, 16)).toBe('idle')
+  await from.close()
+  let reason: unknown = 'not cancelled'
+  const stream = await reader(
+    iterableSource(
+      new ReadableStream<object>({
+        cancel: (given) => {
+          reason = given
+        },
+      }),
+    ),
+  )
+  expect(await stream.read(builder, 16)).toBe('idle')
+  await stream.close()
+  expect(reason).toBeUndefined()
+})
+
+test('items that are no rows are dead letters', async () => {
+  const from = await reader(iterableSource([{ k: 'a', v: 1 }, 7, [null, 'x', { v: 2 }], { v: 'two' }] as object[]))
+  const builder = new BatchBuilder(columns, 16, new Dictionary())
+  await from.read(builder, 16)
+  expect(builder.rowCount).toBe(2)
+  expect(builder.deadLetters.map(({ code, position }) => [code, position])).toEqual([
+    ['ROW_SHAPE', 'row 1'],
+    ['ROW_SHAPE', 'row 2'],
+    ['ROW_SHAPE', 'row 3'],
+    ['FIELD_TYPE', 'row 5'],
+  ])
 })

@@ -90,6 +90,8 @@ export class Intake {
   #uncovered: SuppliedWatermark[] = []
   /** Records that an attempt before had read when it failed: until they have come again, watermarks of the program wait. */
   #caughtUpCount = 0
+  /** Whether the last step could write nothing, because a ring was full. */
+  #isBlocked = false
   /** Whether the last flush gave on what operators with state had held back. */
   #hasPumped = false
   deadLetterCount = 0
@@ -200,6 +202,7 @@ export class Intake {
     for (let count = 0; count < CHUNKS_A_STEP; count++) {
       if (toMark && this.isBehindMark) return progress
       const isFlushed = this.#flush()
+      this.#isBlocked = !isFlushed
       if (this.#hasPumped) progress = 'progress'
       if (!isFlushed) {
         if (this.isLive) for (const track of this.#options.tracks) track.pause()
@@ -286,7 +289,8 @@ export class Intake {
     const reading = this.#reading
     // What has arrived waits for the rings while a chunk is pending: then there is nothing to be woken for here.
     if (reading !== null) return (reading.chunk !== null || reading.error !== null) && this.#isChunkPending ? null : reading.done
-    if (!this.isLive) return null
+    // What is ready cannot be taken while a ring is full: whoever waited for it would not let the event loop have its turn.
+    if (!this.isLive || this.#isBlocked) return null
     const waits = this.#splits.filter((split) => !split.isEnded && !this.#turns.isHeld(split)).map((split) => split.reader.ready?.())
     return waits.length === 0 || waits.includes(undefined) ? null : Promise.race(waits).then(() => undefined)
   }

@@ -319,9 +319,10 @@ export class RunningJob {
     const writing = this.parts.checkpoints?.coordinator.pendingDone ?? null
     if (writing !== null) waits.push(writing)
     for (const { busy } of this.parts.sinks) if (busy !== null) waits.push(busy)
-    for (const { intake } of intakes) {
+    for (const entry of intakes) {
+      const { intake } = entry
       // Only of who will take what is ready: a promise that has long resolved would keep the event loop from its turn.
-      const isTaken = this.#barrierAt.has(intake) || (this.#stop === null && !this.#isEnding)
+      const isTaken = this.#barrierAt.has(intake) || (this.#stop === null && !this.#isEnding && !this.#preparing.has(entry))
       const ready = isTaken ? intake.ready() : null
       if (ready !== null) waits.push(ready)
     }

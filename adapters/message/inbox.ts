@@ -85,9 +85,14 @@ export class Inbox {
       if (token !== null) return token
     }
     if (journal === null) return this.#token
-    const least = Math.max(journal.begin, this.#options.next, journal.end - TOKEN_ENTRIES_MAX)
-    for (let number = journal.end - 1; number >= least; number--) {
-      const token = this.#tokenOf(decodeEntry((await journal.read(number, 1))[0]!))
+    const least = Math.max(this.#options.next, journal.end - TOKEN_ENTRIES_MAX)
+    // What is trimmed meanwhile was read, and is behind a checkpoint: then the place behind what was read is the one.
+    for (let number = journal.end - 1; number >= Math.max(least, journal.begin); number--) {
+      const [entry] = await journal.read(number, 1).catch((error: unknown) => {
+        if (number < journal.begin) return []
+        throw error
+      })
+      const token = entry === undefined ? null : this.#tokenOf(decodeEntry(entry))
       if (token !== null) return token
     }
     return this.#token

@@ -9,7 +9,7 @@
 
 import type { BatchBuilder } from '../../runtime/batch-builder.ts'
 import { MillraceError } from '../../runtime/errors.ts'
-import type { Schema } from '../../runtime/schema.ts'
+import type { ColumnType, Schema } from '../../runtime/schema.ts'
 import { CsvDecoder } from '../format/csv-decoder.ts'
 import { matchHeader, takeHeader } from '../format/csv-header.ts'
 import { LineBuffer, type LineDecoder, linePreview } from '../format/line-buffer.ts'
@@ -51,7 +51,11 @@ export interface CsvContentOptions {
 }
 
 export class CsvContentDecoder implements ContentDecoder {
+  /** The columns that a header must name: those that somebody else sets are not among them. */
   readonly #schema: Schema
+  /** Of each column of `#schema`: its place in the schema of the source. */
+  readonly #targetOf: readonly number[]
+  readonly #types: readonly ColumnType[]
   readonly #options: CsvContentOptions
   readonly #buffer = new LineBuffer(1 << 12, 0, 0)
   #decoder: LineDecoder | null = null
@@ -62,15 +66,12 @@ export class CsvContentDecoder implements ContentDecoder {
 
   /** @throws ConfigError `COLUMN_UNKNOWN`, `CSV_HEADER_DUPLICATE` when the header of the options does not fit the schema. */
   constructor(schema: Schema, given: ReadonlySet<string>, options: CsvContentOptions) {
-    // Columns that somebody else sets must not be looked for; their place in the schema is what `targets` counts.
     this.#schema = { columns: schema.columns.filter(({ name }) => !given.has(name)) }
     this.#options = options
     this.#targetOf = this.#schema.columns.map(({ name }) => schema.columns.findIndex((column) => column.name === name))
     this.#types = schema.columns.map(({ type }) => type)
     if (options.header !== undefined) this.#decoder = this.#decoderFor(options.header, 'the option header')
   }
-  readonly #targetOf: readonly number[]
-  readonly #types: ConstructorParameters<typeof CsvDecoder>[0]
 
   get row(): number {
     return this.#buffer.line

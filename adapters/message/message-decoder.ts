@@ -46,9 +46,12 @@ export class MessageDecoder {
   readonly #scanner: JsonRowScanner
   /** Place in the schema of the column that has the topic; -1: none has. */
   readonly #topicColumn: number
+  readonly #decode: DecodeFunction | null
+  /** Of a message whose rows are objects. */
   #objects: ObjectRows | null = null
   #topic: string | null = null
-  readonly #decode: DecodeFunction | null
+  /** Where rows are being added. */
+  #builder: BatchBuilder | null = null
 
   /**
    * @param topicColumn - The column that gets the topic of messages, or null.
@@ -66,7 +69,7 @@ export class MessageDecoder {
     return this.#objects?.row ?? this.#content.row
   }
 
-  /** Begins with a message. @param isReplayed - Whether it comes from a journal, where rows are JSON. */
+  /** Begins with a message; its first `skip` rows were taken before. @param isJournaled - Whether rows went through JSON, where a date is a text. */
   begin({ content, topic }: Message, label: string, skip: number, isJournaled: boolean): void {
     this.#topic = topic
     this.#objects = null
@@ -75,13 +78,11 @@ export class MessageDecoder {
     else this.#objects = new ObjectRows(calling(this.#decode, content, topic), label, skip, null)
   }
 
-  /** Rows that went through a journal are JSON; live ones are made the same, so that a restart changes nothing. */
   #beginRows(rows: readonly unknown[], label: string, skip: number, isJournaled: boolean): void {
     this.#objects = isJournaled
       ? new ObjectRows(rows, label, skip, (row) => this.#scanner.value(row, this.#builder!))
       : new ObjectRows(rows, label, skip, null)
   }
-  #builder: BatchBuilder | null = null
 
   /** Adds at most `rowsMax` rows and dead letters. @returns whether nothing of the message is left. */
   take(builder: BatchBuilder, rowsMax: number): boolean {

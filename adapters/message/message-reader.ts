@@ -32,7 +32,7 @@ export interface MessageReaderOptions {
   readonly journal: Journal | null
   /** Rows that say where the server goes on behind them. */
   readonly tokenColumn: TokenColumn | null
-  /** Whether messages have tokens, or come again by themselves: else a row within a message is no place to go on at. */
+  /** Whether messages have tokens: else, without a journal, a row within a message is no place to go on at. */
   readonly hasTokens: boolean
   readonly hasCheckpoints: boolean
   readonly token: ResumeToken | null
@@ -136,8 +136,8 @@ export class MessageReader implements SplitReader {
     const row = this.#current === null ? this.#skip : decoder.row
     const token: SplitPosition = hasTokens ? { token: this.#token } : {}
     if (journal !== null) return { entry: number, row, ...token }
-    // Behind a token in a row, or behind messages without one, the server goes on at the beginning of a message.
-    const isWithin = tokenColumn === null && !(hasTokens && this.#isPastToken)
+    // Only behind a token of its own is it known which message comes first: a broker begins with whichever was not acknowledged.
+    const isWithin = hasTokens && tokenColumn === null && !this.#isPastToken
     return { message: number, row: isWithin ? row : 0, ...token }
   }
 

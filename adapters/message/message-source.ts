@@ -82,7 +82,7 @@ class MessageSplit implements SourceSplit {
 
   async open(position: SplitPosition | null): Promise<SplitReader> {
     const { schema, clock, name, hasCheckpoints } = this.#context
-    const { hasTokens, tokenColumn: column, topicColumn, canBlock, redelivers } = this.#transport
+    const { hasTokens, tokenColumn: column, topicColumn, canBlock } = this.#transport
     const { journal: journalOption, bufferMax, whenFull } = this.#options
     const newDecoder = () => new MessageDecoder(schema, this.#options, topicColumn ?? null)
     const decoder = newDecoder()
@@ -109,7 +109,7 @@ class MessageSplit implements SourceSplit {
       hasTokens,
       hasCheckpoints,
       token: resume.token,
-      skip: journal !== null || redelivers ? resume.row : 0,
+      skip: journal !== null || hasTokens ? resume.row : 0,
     })
   }
 

@@ -46,7 +46,9 @@ export function iterableSource(rows: RowsIterable): Source {
             }
             // Generators and streams: closed or read, they would seem to have ended.
             isSpent = 'getReader' in rows || 'next' in rows
-            return Promise.resolve('getReader' in rows || Symbol.asyncIterator in rows ? new AsyncReader(pullOf(rows)) : new SyncReader(rows))
+            return Promise.resolve(
+              'getReader' in rows || Symbol.asyncIterator in rows ? new AsyncReader(pullOf(rows)) : new SyncReader(rows),
+            )
           },
         },
       ]),

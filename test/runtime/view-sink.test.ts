@@ -22,7 +22,7 @@ import {
   viewSink,
 } from '../../runtime/index.ts'
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
-import { iterableSource } from '../../runtime/source/rows-source.ts'
+import { iterableSource } from '../../runtime/source/iterable-source.ts'
 
 const readings = () => pipeline('view').source('readings', schema({ device: utf8(), at: timestamp(), celsius: f64() }))
 const timed = () => readings().eventTime('at', boundedOutOfOrderness('0ms', { everyRecords: 1 }))

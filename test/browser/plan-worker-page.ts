@@ -36,6 +36,40 @@ const scenes = {
     return { state, recordsIn, tier, parallelism, isEqual: sorted(view.snapshot().rows) === sorted(expected['windows']!) }
   },
 
+  /** A port of the page feeds the job; its checkpoints and the view's rows outlive the worker, and the page's copy too. */
+  async resumed(checkpoints: 'indexedDb' | 'opfs') {
+    const name = `plan-worker-${checkpoints}`
+    const plan = JSON.parse(JSON.stringify(job.plan)) as unknown
+    const expected = (await runAll(fromPlan(plan), rows))['windows']!
+    const parts = [rows.slice(0, 2_500), rows.slice(2_500)]
+    const seen: number[] = []
+    let last: readonly object[] = []
+    let resumed: unknown = null
+    for (const part of parts) {
+      const { port1, port2 } = new MessageChannel()
+      const parameters: PlanParameters = {
+        plan,
+        sources: { readings: { kind: 'messagePort', port: port2 } },
+        sinks: { windows: { kind: 'view', durable: true } },
+        checkpoints: { kind: checkpoints, name, every: '1h' },
+      }
+      const remote = await connect(worker, { parameters, transfer: [port2] })
+      const view = remote.view('windows')
+      const before = (await remote.status()).recordsIn
+      port1.postMessage(part)
+      while ((await remote.status()).recordsIn < before + part.length) await new Promise((resolve) => setTimeout(resolve, 10))
+      const status = await remote.stop()
+      resumed = status.recoveredFrom
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      last = view.snapshot().rows
+      seen.push(last.length)
+      remote.close()
+    }
+    // Windows that are still open are not among them.
+    const known = new Set(expected.map((row) => JSON.stringify(row)))
+    return { seen, isResumed: resumed !== null, areKnown: last.every((row) => known.has(JSON.stringify(row))) }
+  },
+
   async refused(parameters: object) {
     const error = await connect(worker, { parameters }).then(
       () => null,

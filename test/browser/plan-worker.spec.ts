@@ -15,6 +15,16 @@ test('a plan and data are all a page needs for a job in a worker', async ({ page
   expect(result).toEqual({ state: 'ended', recordsIn: 5_000, tier: 'shared', parallelism: 2, isEqual: true })
 })
 
+for (const checkpoints of ['indexedDb', 'opfs'] as const) {
+  test(`a page that comes again shows what it showed, from checkpoints in ${checkpoints}`, async ({ page }) => {
+    const { seen, isResumed, areKnown } = await page.evaluate((kind) => scenes.resumed(kind), checkpoints)
+    expect(isResumed).toBe(true)
+    expect(areKnown).toBe(true)
+    // The first worker had 4 windows of 7 devices, the second 5 more, and those of the first.
+    expect(seen).toEqual([28, 63])
+  })
+}
+
 test('what a page describes wrongly is refused by name, with what there is', async ({ page }) => {
   const result = await page.evaluate(() => scenes.refused({ plan: {}, sources: { readings: { kind: 'webSockets' } }, sinks: {} }))
   expect(result).toMatchObject({ name: 'ConfigError', code: 'KIND_UNKNOWN', message: expect.stringContaining('sources.readings.kind') })

@@ -16,7 +16,7 @@ function run(command, args, env = {}) {
 
 mkdirSync(cache, { recursive: true })
 const [chromium, firefox] = ['chromium', 'firefox'].map(findBrowser)
-execFileSync(process.execPath, [`${root}.tools/build.mjs`, 'kernel', 'bundles'], { cwd: root, stdio: 'inherit' })
+execFileSync(process.execPath, [`${root}.tools/build.mjs`], { cwd: root, stdio: 'inherit' })
 
 const reports = { vitest: `${cache}vitest.json`, playwright: `${cache}playwright.json`, playground: `${cache}playground.json` }
 for (const report of Object.values(reports)) rmSync(report, { force: true })

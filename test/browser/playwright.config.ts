@@ -4,8 +4,7 @@ import { defineConfig } from '@playwright/test'
 const port = process.env['MILLRACE_TEST_PORT'] ?? '18110'
 
 export default defineConfig({
-  testDir: '.',
-  testMatch: '*.spec.ts',
+  testDir: '..',
   outputDir: '../../test-results',
   workers: 1,
   timeout: 60_000,
@@ -14,6 +13,7 @@ export default defineConfig({
   projects: [
     {
       name: 'chromium',
+      testMatch: ['browser/*.spec.ts', 'packaging/*.spec.ts'],
       use: {
         browserName: 'chromium',
         launchOptions: {
@@ -34,6 +34,7 @@ export default defineConfig({
       // Debian's Firefox, through WebDriver BiDi.
       name: 'firefox',
       testIgnore: 'chromium-*.spec.ts',
+      testMatch: 'browser/*.spec.ts',
       use: {
         browserName: 'firefox',
         channel: 'moz-firefox',

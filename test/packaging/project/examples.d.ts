@@ -1,0 +1,2 @@
+/** The examples are JavaScript, imported for what they print. */
+declare module '*/main.mjs'

@@ -4,7 +4,7 @@ import { expect, test } from '@playwright/test'
 import type { JobName, RunOptions, RunResult } from './jobs.ts'
 import type { PageResult } from './jobs-page.ts'
 
-declare const runInPage: (name: JobName, options: Omit<RunOptions, 'store'>) => Promise<PageResult>
+declare const runInPage: (name: JobName, options: Omit<RunOptions, 'store'>) => Promise<string>
 
 const script = fileURLToPath(new URL('expected.ts', import.meta.url))
 const results = new Map<string, RunResult['sinks']>()
@@ -36,7 +36,8 @@ for (const name of ['fleet', 'visits'] as const) {
       test(`${name} gives the same rows at ${path} on ${host} at parallelism ${parallelism}`, async ({ page }) => {
         await page.goto(path)
         await page.waitForFunction('globalThis.runInPage')
-        const result = await page.evaluate(([of, options]) => runInPage(of, options), [name, { host, parallelism }] as const)
+        const text = await page.evaluate(([of, options]) => runInPage(of, options), [name, { host, parallelism }] as const)
+        const result = JSON.parse(text) as PageResult
         expect(result.isIsolated).toBe(path === '/jobs')
         expect(result.status.tier).toBe(tier)
         expect(result.sinks).toEqual(expected(name, parallelism))

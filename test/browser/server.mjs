@@ -31,6 +31,8 @@ const bundle = await esbuild.build({
   alias: { vitest: here('../support/portable-suite.ts') },
   // What tsconfig.json says of names inside the package is for its own tests: the bundler finds them as in a user's project.
   tsconfigRaw: '{}',
+  // Tests take settings from the environment, and pages have none.
+  define: { 'process.env': '{}' },
 })
 const files = new Map(bundle.outputFiles.map((file) => [file.path.replace('/out', ''), file.contents]))
 for (const name of entries.filter((entry) => entry.endsWith('-page.ts'))) {

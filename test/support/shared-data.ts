@@ -1,28 +1,16 @@
 /**
- * Finds the material that lies beside the repository: conformance cases and real data with golden results.
+ * Reads the material that lies beside the repository: conformance cases and real data with golden results.
  *
- * Before: `../shared`, or the folder that MILLRACE_SHARED names. After: the tests that read it.
+ * Before: shared-folder knows where it is. After: the tests that read it.
  * The package never needs it. Where it is absent, its suites are replaced by one test that says so, and a line on the console.
- *
- * Invariant: no other file knows where the folder is.
  */
 
 import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { describe, test } from 'vitest'
+import { isSharedThere, SHARED_ABSENT, sharedPath } from './shared-folder.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const directory = resolve(root, process.env['MILLRACE_SHARED'] ?? '../shared')
-
-/** Whether the material is there. */
-export const isSharedThere = existsSync(directory)
-
-/** Path of a file or folder of it. */
-export function sharedPath(...parts: readonly string[]): string {
-  return resolve(directory, ...parts)
-}
+export { isSharedThere, sharedPath }
 
 /** A folder of it, or null when that one is absent. */
 export function sharedFolder(name: string): string | null {
@@ -48,7 +36,7 @@ export function sharedDescribe(name: string, register: () => void): void {
     describe(name, register)
     return
   }
-  test(`../shared is absent: ${name} not run`, () => {
-    console.warn(`../shared is absent: ${name} not run; put it beside the repository, or name its folder in MILLRACE_SHARED`)
+  test(`${SHARED_ABSENT}: ${name} not run`, () => {
+    console.warn(`${SHARED_ABSENT}: ${name} not run`)
   })
 }

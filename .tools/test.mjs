@@ -15,7 +15,7 @@ function run(command, args, env = {}) {
 }
 
 mkdirSync(cache, { recursive: true })
-const [chromium, firefox] = ['chromium', 'firefox'].map(findBrowser)
+const [chromium, firefox, webkit] = ['chromium', 'firefox', 'webkit'].map(findBrowser)
 execFileSync(process.execPath, [`${root}.tools/build.mjs`], { cwd: root, stdio: 'inherit' })
 
 const reports = { vitest: `${cache}vitest.json`, playwright: `${cache}playwright.json`, playground: `${cache}playground.json` }
@@ -30,6 +30,7 @@ run(
 run(bin('playwright'), ['test', '--config', 'test/browser/playwright.config.ts', '--reporter=list,json'], {
   MILLRACE_CHROMIUM: chromium,
   MILLRACE_FIREFOX: firefox,
+  MILLRACE_WEBKIT: webkit,
   PLAYWRIGHT_JSON_OUTPUT_NAME: reports.playwright,
 })
 

@@ -41,5 +41,7 @@ export default defineConfig({
         launchOptions: { executablePath: process.env['MILLRACE_FIREFOX'] ?? '/usr/bin/firefox-esr' },
       },
     },
+    // WebKitGTK, through its own WebDriver: Playwright only runs the tests.
+    { name: 'webkit', testMatch: 'browser/webkit/*.spec.ts' },
   ],
 })

@@ -43,5 +43,7 @@ export default defineConfig({
     },
     // WebKitGTK, through its own WebDriver: Playwright only runs the tests.
     { name: 'webkit', testMatch: 'browser/webkit/*.spec.ts' },
+    // Browsers of their own, which can be killed.
+    { name: 'faults', testMatch: 'browser-faults/*.spec.ts' },
   ],
 })

@@ -1,0 +1,114 @@
+/**
+ * A Chromium that can be killed: a process of our own with a profile on the disk, which Playwright is connected to.
+ *
+ * Before: the campaign. After: pages with their CDP sessions.
+ * It is started with what a user's browser has switched on, the back/forward cache too, which Playwright's own start would switch off.
+ *
+ * Invariant: when it is closed or killed, none of its processes is left.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { type Browser, type CDPSession, chromium, type Page } from '@playwright/test'
+import { systemClock } from '../../runtime/clock.ts'
+
+const EXECUTABLE = process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium'
+const START_MS = 20_000
+const FLAGS = [
+  '--headless=new',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+  '--remote-debugging-port=0',
+]
+
+/** A folder for a profile, which outlives the browser. */
+export async function temporaryProfile(): Promise<{ readonly path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'millrace-profile-'))
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) }
+}
+
+export class Chromium {
+  readonly #process: ChildProcess
+  readonly #browser: Browser
+
+  private constructor(spawned: ChildProcess, browser: Browser) {
+    this.#process = spawned
+    this.#browser = browser
+  }
+
+  static async open(profile: string): Promise<Chromium> {
+    const portFile = join(profile, 'DevToolsActivePort')
+    rmSync(portFile, { force: true })
+    const spawned = spawn(EXECUTABLE, [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { detached: true, stdio: 'ignore' })
+    try {
+      const end = systemClock.monotonic() + START_MS
+      // The file is written in two steps: the port, then the address.
+      while (!existsSync(portFile) || !readFileSync(portFile, 'utf8').includes('\n')) {
+        if (systemClock.monotonic() > end) throw new Error(`Chromium did not start within ${START_MS} ms`)
+        await systemClock.sleep(20)
+      }
+      const [port] = readFileSync(portFile, 'utf8').split('\n')
+      return new Chromium(spawned, await chromium.connectOverCDP(`http://127.0.0.1:${port}`))
+    } catch (error) {
+      killGroup(spawned)
+      throw error
+    }
+  }
+
+  newPage(): Promise<Page> {
+    return this.#browser.contexts()[0]!.newPage()
+  }
+
+  cdp(page: Page): Promise<CDPSession> {
+    return this.#browser.contexts()[0]!.newCDPSession(page)
+  }
+
+  /** Closes every page but one, which keeps the browser alive. */
+  async closePages(): Promise<void> {
+    const [first, ...others] = this.#browser.contexts()[0]!.pages()
+    await Promise.all(others.map((page) => page.close().catch(() => {})))
+    await first?.goto('about:blank').catch(() => {})
+  }
+
+  /** As `kill -9` of everything that belongs to it. */
+  async kill(): Promise<void> {
+    const ended = exitOf(this.#process)
+    killGroup(this.#process)
+    await ended
+    await this.#browser.close().catch(() => {})
+  }
+
+  /** An orderly end, so that everything is on the disk; what is left is killed. */
+  async close(): Promise<void> {
+    const ended = exitOf(this.#process)
+    const session = await this.#browser.newBrowserCDPSession().catch(() => null)
+    await session?.send('Browser.close').catch(() => {})
+    await Promise.race([ended, systemClock.sleep(3_000)])
+    await this.kill()
+  }
+}
+
+function exitOf(spawned: ChildProcess): Promise<void> {
+  if (spawned.exitCode !== null || spawned.signalCode !== null) return Promise.resolve()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  spawned.once('exit', () => resolve())
+  return promise
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // The group is gone.
+  }
+}

@@ -1,0 +1,38 @@
+/** What a page under faults is told in its address, and what it tells the harness. */
+
+import type { JobStatus, StartOptions } from 'millrace'
+
+export interface FaultOptions {
+  readonly runId: string
+  readonly host: NonNullable<StartOptions['host']>
+  /** Name of the store; pages of one run share it. */
+  readonly storeName: string
+  readonly leadership: 'refuse' | 'wait' | 'steal'
+  readonly resume: 'auto' | 'always'
+  /** Rows in all, and how many come in a second. */
+  readonly rowCount: number
+  readonly rowsPerSecond: number
+  readonly everyMs: number
+}
+
+export type ReportBody =
+  /** The page's script runs. */
+  | { readonly kind: 'loaded' }
+  /** The store was opened and the job runs. */
+  | {
+      readonly kind: 'started'
+      readonly epoch: number
+      readonly tier: JobStatus['tier']
+      readonly recoveredFrom: JobStatus['recoveredFrom']
+    }
+  | { readonly kind: 'finished'; readonly status: JobStatus }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  /** The page was shown again; `persisted` when it had only been suspended. */
+  | { readonly kind: 'shown'; readonly persisted: boolean }
+
+/** `page` is another one for each life of a document. */
+export type Report = ReportBody & { readonly page: string }
+
+export function addressOf(options: FaultOptions): string {
+  return `/job?${new URLSearchParams({ options: JSON.stringify(options) })}`
+}

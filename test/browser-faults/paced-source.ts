@@ -1,0 +1,38 @@
+/** Rows that come so many a second, so that a job lasts long enough for something to happen to it: bounded and replayable. */
+
+import type { Source, SourceSplit } from '../../runtime/source/source.ts'
+
+const PAUSE_MS = 4
+
+export function pacedSource(rows: readonly object[], rowsPerSecond: number): Source {
+  return {
+    kind: 'paced',
+    isReplayable: true,
+    isBounded: true,
+    async splits({ clock }) {
+      const split: SourceSplit = {
+        splitId: 'paced',
+        async open(position) {
+          const from = position === null ? 0 : Number(position['row'])
+          const startMs = clock.monotonic()
+          let at = from
+          return {
+            async read(builder, rowsMax) {
+              await clock.sleep(PAUSE_MS)
+              const due = Math.min(rows.length, from + Math.floor(((clock.monotonic() - startMs) * rowsPerSecond) / 1_000))
+              // After a freeze everything is due at once: it comes in reads of the usual size.
+              const count = Math.min(rowsMax, due - at)
+              for (let index = at; index < at + count; index++) builder.appendRow(rows[index]!, `row ${index}`)
+              at += count
+              return at === rows.length ? 'end' : 'more'
+            },
+            position: () => ({ row: at }),
+            progress: () => ({ done: at, total: rows.length }),
+            close: () => Promise.resolve(),
+          }
+        },
+      }
+      return [split]
+    },
+  }
+}

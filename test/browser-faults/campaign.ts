@@ -8,13 +8,13 @@
  * an error that says so, never in a fresh start.
  */
 
-import { collectSink, type JobStatus, rowsSource, start } from 'millrace'
+import process from 'node:process'
+import { callbackSink, type JobStatus, rowsSource, start } from 'millrace'
 import { fleetJob, fleetRows } from '../support/fleet-pipeline.ts'
 import { Prng } from '../support/prng.ts'
 import { Chromium, temporaryProfile } from './chromium.ts'
 import type { FaultOptions } from './fault-options.ts'
 import { FaultServer, type RunRecord } from './fault-server.ts'
-import { FAULT_SINKS } from './fault-sinks.ts'
 import { FAULTS, Stage } from './faults.ts'
 import { lineOf } from './ledger-sink.ts'
 
@@ -72,11 +72,15 @@ export async function campaign({ faults, runs, seed, onRun }: CampaignOptions): 
 }
 
 function optionsOf(fault: string, seed: number, prng: Prng): FaultOptions {
+  const place = prng.pick(['page', 'worker'] as const)
   const runId = `${fault.replaceAll(/\W+/g, '-')}-${seed}`
   return {
     runId,
     storeName: runId,
     host: prng.pick(['shared', 'transferred', 'inline']),
+    place,
+    // Access handles of OPFS are for workers alone.
+    store: place === 'page' ? 'indexeddb' : prng.pick(['indexeddb', 'opfs']),
     leadership: 'wait',
     resume: 'auto',
     rowCount: ROWS,
@@ -91,13 +95,21 @@ async function judged(name: string, stage: Stage, report: FaultReport, expected:
   try {
     const { ending, seen } = await fault.run(stage)
     for (const what of seen) see(what)
-    for (const { kind } of stage.run.reports.slice(1)) if (kind === 'started') see('started again')
+    for (const _ of stage.run.reports.filter(({ kind }) => kind === 'started').slice(1)) see('started again')
+    if (process.env['MILLRACE_TRACE'] !== undefined)
+      console.log(stage.run.reports.map((report) => JSON.stringify(report).slice(0, 200)).join('\n'))
     const [code] = ending.split(' ')
     if (!fault.endings.includes(code!)) return [`it ended in ${ending}, not in ${fault.endings.join(' or ')}`]
     if (code !== 'complete') see(code!)
+    for (const report of stage.run.reports) {
+      if (report.kind !== 'finished') continue
+      if (report.status.restarts > 0) see('restarted itself')
+      if (report.workersReplaced > 0) see('worker replaced')
+      if (report.status.checkpoints.failedCount > 0) see('checkpoint refused')
+    }
     return code === 'complete' ? completeProblems(stage.run, expected) : partialProblems(stage.run, expected)
   } catch (error) {
-    return [error instanceof Error ? error.message : String(error)]
+    return [`${error instanceof Error ? error.message : String(error)}; pages: ${await stage.states()}`]
   }
 }
 
@@ -105,8 +117,7 @@ function completeProblems(run: RunRecord, expected: readonly string[]): string[]
   const problems = partialProblems(run, expected)
   const missing = difference(expected, run.ledger.lines)
   if (missing.length > 0) problems.push(`${missing.length} of ${expected.length} results are missing, the first is ${missing[0]}`)
-  const finished = run.reports.findLast((report) => report.kind === 'finished')
-  if (finished?.kind === 'finished') problems.push(...sumProblems(finished.status))
+  for (const report of run.reports) if (report.kind === 'finished') problems.push(...sumProblems(report.status))
   return problems
 }
 
@@ -142,10 +153,15 @@ function difference(first: readonly string[], second: readonly string[]): string
 }
 
 async function withoutFaults(): Promise<string[]> {
-  const sinks = { minutes: collectSink(), late: collectSink() }
+  const lines: string[] = []
+  const collect = (name: string) =>
+    callbackSink((_, batch) => {
+      for (let row = 0; row < batch.rowCount; row++) lines.push(lineOf(name, batch, row))
+    })
+  const sinks = { minutes: collect('minutes'), late: collect('late') }
   const run = await start(fleetJob(), { host: 'inline', sources: { readings: rowsSource(fleetRows(ROWS)) }, sinks })
   await run.finished
-  return FAULT_SINKS.flatMap((name) => sinks[name].rows.map((row, index) => lineOf(name, row, sinks[name].panes[index]!))).sort()
+  return lines.sort()
 }
 
 /** The reports as a table; the last line is `N runs, N violations`. */

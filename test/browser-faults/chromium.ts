@@ -1,8 +1,9 @@
 /**
- * A Chromium that can be killed: a process of our own with a profile on the disk, which Playwright is connected to.
+ * A Chromium that can be killed: a process of our own with a profile on the disk, which Puppeteer is connected to.
  *
  * Before: the campaign. After: pages with their CDP sessions.
- * It is started with what a user's browser has switched on, the back/forward cache too, which Playwright's own start would switch off.
+ * It is started with what a user's browser has switched on, the back/forward cache too. Not Playwright: it keeps every page focused, and such
+ * pages count as visible and do not freeze.
  *
  * Invariant: when it is closed or killed, none of its processes is left.
  */
@@ -13,7 +14,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { type Browser, type CDPSession, chromium, type Page } from '@playwright/test'
+import puppeteer, { type Browser, type CDPSession, type Page } from 'puppeteer-core'
 import { systemClock } from '../../runtime/clock.ts'
 
 const EXECUTABLE = process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium'
@@ -53,12 +54,13 @@ export class Chromium {
     try {
       const end = systemClock.monotonic() + START_MS
       // The file is written in two steps: the port, then the address.
-      while (!existsSync(portFile) || !readFileSync(portFile, 'utf8').includes('\n')) {
+      while (!existsSync(portFile) || !readFileSync(portFile, 'utf8').includes('/devtools')) {
         if (systemClock.monotonic() > end) throw new Error(`Chromium did not start within ${START_MS} ms`)
         await systemClock.sleep(20)
       }
-      const [port] = readFileSync(portFile, 'utf8').split('\n')
-      return new Chromium(spawned, await chromium.connectOverCDP(`http://127.0.0.1:${port}`))
+      const [port, path] = readFileSync(portFile, 'utf8').trim().split('\n')
+      const browser = await puppeteer.connect({ browserWSEndpoint: `ws://127.0.0.1:${port}${path}`, defaultViewport: null })
+      return new Chromium(spawned, browser)
     } catch (error) {
       killGroup(spawned)
       throw error
@@ -66,18 +68,21 @@ export class Chromium {
   }
 
   newPage(): Promise<Page> {
-    return this.#browser.contexts()[0]!.newPage()
+    return this.#browser.newPage()
+  }
+
+  pages(): Promise<Page[]> {
+    return this.#browser.pages()
   }
 
   cdp(page: Page): Promise<CDPSession> {
-    return this.#browser.contexts()[0]!.newCDPSession(page)
+    return page.createCDPSession()
   }
 
   /** Closes every page but one, which keeps the browser alive. */
   async closePages(): Promise<void> {
-    const [first, ...others] = this.#browser.contexts()[0]!.pages()
+    const [, ...others] = await this.#browser.pages()
     await Promise.all(others.map((page) => page.close().catch(() => {})))
-    await first?.goto('about:blank').catch(() => {})
   }
 
   /** As `kill -9` of everything that belongs to it. */
@@ -85,14 +90,13 @@ export class Chromium {
     const ended = exitOf(this.#process)
     killGroup(this.#process)
     await ended
-    await this.#browser.close().catch(() => {})
+    await this.#browser.disconnect().catch(() => {})
   }
 
   /** An orderly end, so that everything is on the disk; what is left is killed. */
   async close(): Promise<void> {
     const ended = exitOf(this.#process)
-    const session = await this.#browser.newBrowserCDPSession().catch(() => null)
-    await session?.send('Browser.close').catch(() => {})
+    await this.#browser.close().catch(() => {})
     await Promise.race([ended, systemClock.sleep(3_000)])
     await this.kill()
   }

@@ -2,9 +2,15 @@
 
 import type { JobStatus, StartOptions } from 'millrace'
 
+/** The sinks of the job under faults. */
+export const FAULT_SINKS = ['minutes', 'late'] as const
+
 export interface FaultOptions {
   readonly runId: string
+  /** Whether the job runs in the page or in a worker of its own. */
+  readonly place: 'page' | 'worker'
   readonly host: NonNullable<StartOptions['host']>
+  readonly store: 'indexeddb' | 'opfs'
   /** Name of the store; pages of one run share it. */
   readonly storeName: string
   readonly leadership: 'refuse' | 'wait' | 'steal'
@@ -25,10 +31,13 @@ export type ReportBody =
       readonly tier: JobStatus['tier']
       readonly recoveredFrom: JobStatus['recoveredFrom']
     }
-  | { readonly kind: 'finished'; readonly status: JobStatus }
+  /** `workersReplaced`: workers of the whole job that were made in place of lost ones. */
+  | { readonly kind: 'finished'; readonly status: JobStatus; readonly workersReplaced: number }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   /** The page was shown again; `persisted` when it had only been suspended. */
   | { readonly kind: 'shown'; readonly persisted: boolean }
+  /** The page goes on after it had been frozen. */
+  | { readonly kind: 'thawed' }
 
 /** `page` is another one for each life of a document. */
 export type Report = ReportBody & { readonly page: string }

@@ -4,19 +4,15 @@
  * Before: the campaign opens it, reloads it, kills it. After: the ledger has its results, the harness its reports.
  */
 
-import { start } from 'millrace'
-import { indexedDbCheckpoints } from 'millrace/browser'
-import { fleetJob, fleetRows } from '../support/fleet-pipeline.ts'
+import { type JobStatus, start } from 'millrace'
+import { connect } from 'millrace/browser'
+import { faultJob, faultStart } from './fault-job.ts'
 import type { FaultOptions, ReportBody } from './fault-options.ts'
-import { FAULT_SINKS } from './fault-sinks.ts'
-import { ledgerSink } from './ledger-sink.ts'
-import { pacedSource } from './paced-source.ts'
 
 const options = JSON.parse(new URLSearchParams(location.search).get('options')!) as FaultOptions
-const { runId, host, leadership, resume, storeName } = options
 const page = crypto.randomUUID()
 
-// Kernel workers, for the harness to take away.
+// Workers, for the harness to take away.
 const workers: Worker[] = []
 globalThis.Worker = class extends Worker {
   constructor(url: string | URL, settings?: WorkerOptions) {
@@ -27,36 +23,39 @@ globalThis.Worker = class extends Worker {
 
 /** Reports go out even when the page is on its way out; while the network is away they are tried again. */
 async function report(body: ReportBody): Promise<void> {
+  const text = JSON.stringify({ ...body, page })
   for (;;) {
-    const sent = await fetch(`/report/${runId}`, { method: 'POST', body: JSON.stringify({ ...body, page }), keepalive: true }).catch(
-      () => null,
-    )
+    const sent = await fetch(`/report/${options.runId}`, { method: 'POST', body: text, keepalive: true }).catch(() => null)
     if (sent !== null) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
+/** What a run in the page and one in a worker have in common. */
+interface Started {
+  readonly finished: Promise<JobStatus>
+  status(): Promise<JobStatus>
+  readonly restartCount?: number
+}
+
+function begin(): Promise<Started> {
+  if (options.place === 'page') return start(faultJob, faultStart(options))
+  const worker = () => new Worker('/fault-worker.js', { type: 'module' })
+  return connect(worker, { parameters: options, restart: { attempts: 100 }, aliveTimeout: '1s', answerTimeout: '30s' })
+}
+
 async function main(): Promise<void> {
   await report({ kind: 'loaded' })
-  const store = indexedDbCheckpoints(storeName, { leadership, stealAfter: '1s' })
-  const run = await start(fleetJob(), {
-    sources: { readings: pacedSource(fleetRows(options.rowCount), options.rowsPerSecond) },
-    sinks: Object.fromEntries(FAULT_SINKS.map((name) => [name, ledgerSink(runId, name)])) as Record<
-      'minutes' | 'late',
-      ReturnType<typeof ledgerSink>
-    >,
-    checkpoints: { store, every: options.everyMs, resume, tolerableFailures: 1_000 },
-    parallelism: 2,
-    host,
-    workerTimeout: '1s',
-    restart: { attempts: 100, within: '1m' },
-  })
+  const run = await begin()
+  Object.assign(globalThis, { run })
   const { epoch, tier, recoveredFrom } = await run.status()
   await report({ kind: 'started', epoch, tier, recoveredFrom })
-  await report({ kind: 'finished', status: await run.finished })
+  const status = await run.finished
+  await report({ kind: 'finished', status, workersReplaced: run.restartCount ?? 0 })
 }
 
 addEventListener('pageshow', ({ persisted }) => void report({ kind: 'shown', persisted }))
+document.addEventListener('resume', () => void report({ kind: 'thawed' }))
 
 Object.assign(globalThis, { workers })
 main().catch((error: { code?: string; message?: string }) =>

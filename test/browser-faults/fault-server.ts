@@ -108,7 +108,11 @@ export class FaultServer {
 /** Bundled as a user's bundler would; the package's workers are entries of their own. */
 async function bundledPages(): Promise<Map<string, Uint8Array>> {
   const { outputFiles } = await esbuild.build({
-    entryPoints: { job: here('./fault-page.ts'), 'kernel-worker': here('../../dist/kernel-worker.js') },
+    entryPoints: {
+      'fault-page': here('./fault-page.ts'),
+      'fault-worker': here('./fault-worker.ts'),
+      'kernel-worker': here('../../dist/kernel-worker.js'),
+    },
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -121,7 +125,7 @@ async function bundledPages(): Promise<Map<string, Uint8Array>> {
   })
   const files = new Map(outputFiles.map((file) => [file.path.replace('/out', ''), file.contents]))
   const html = (title: string, script: string) => Buffer.from(`<!doctype html><meta charset="utf-8" /><title>${title}</title>${script}`)
-  files.set('/job', html('job', '<script type="module" src="/job.js"></script>'))
+  files.set('/job', html('job', '<script type="module" src="/fault-page.js"></script>'))
   files.set('/elsewhere', html('elsewhere', ''))
   return files
 }

@@ -6,7 +6,7 @@
  * Invariant: when a fault returns, the run has reported what the fault says it ends in, so that the oracle may judge.
  */
 
-import type { CDPSession, Page } from '@playwright/test'
+import type { CDPSession, Page } from 'puppeteer-core'
 import { systemClock } from '../../runtime/clock.ts'
 import type { Prng } from '../support/prng.ts'
 import type { Chromium } from './chromium.ts'
@@ -53,7 +53,8 @@ export class Stage {
   /** Opens the page of the job in a new tab. */
   async open(changes: Partial<FaultOptions> = {}): Promise<Page> {
     const page = await this.browser.newPage()
-    await page.goto(this.server.origin + addressOf({ ...this.options, ...changes }), { waitUntil: 'commit' })
+    // Not waited for: a fault may strike while the page loads.
+    page.goto(this.server.origin + addressOf({ ...this.options, ...changes })).catch(() => {})
     return page
   }
 
@@ -72,10 +73,28 @@ export class Stage {
     await systemClock.sleep(this.prng.next() * 0.5 * LIFE_MS)
   }
 
+  /** What the jobs of all pages say of themselves, for a run that does not end. */
+  async states(): Promise<string> {
+    const states = (await this.browser.pages()).map((page) => {
+      const asked = page.evaluate(async () => {
+        const { run } = globalThis as unknown as { run?: { status(): Promise<object> } }
+        return `${document.visibilityState} ${JSON.stringify(await run?.status())}`
+      })
+      return Promise.race([asked.catch(String), systemClock.sleep(3_000).then(() => 'does not answer')])
+    })
+    return (await Promise.all(states)).join('; ')
+  }
+
   /** Waits for the end of the job in a page that reports from now on. */
   async complete(from = 0, seen: readonly string[] = []): Promise<Ending> {
     const report = await this.run.report(['finished', 'failed'], from, END_MS)
     return { ending: endingOf(report), seen }
+  }
+
+  /** Waits until one of the pages has finished, whatever became of the others. */
+  async completeAny(): Promise<Ending> {
+    await this.run.report(['finished'], 0, END_MS)
+    return { ending: 'complete', seen: [] }
   }
 
   get reportCount(): number {
@@ -90,6 +109,8 @@ function endingOf(report: Extract<Report, { kind: 'finished' | 'failed' }>): str
 export interface Fault {
   /** What it must end in: complete results, or one of these codes. */
   readonly endings: readonly string[]
+  /** What many runs must have seen at least once: otherwise the fault does not strike. */
+  readonly mustSee?: string
   run(stage: Stage): Promise<Ending>
 }
 
@@ -102,7 +123,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       for (let times = 1 + stage.prng.int(3); times > 0; times--) {
         await stage.anyMoment()
         from = stage.reportCount
-        await page.reload({ waitUntil: 'commit' })
+        page.reload().catch(() => {})
       }
       return stage.complete(from)
     },
@@ -111,13 +132,14 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   // Suspended whole and resumed, or thrown away and loaded anew: as the browser likes.
   'navigation away and back': {
     endings: ['complete'],
+    mustSee: 'suspended and resumed',
     async run(stage) {
       const page = await stage.open()
       await stage.anyMoment()
       await page.goto(`${stage.server.origin}/elsewhere`)
       await systemClock.sleep(stage.prng.next() * 1_000)
       const from = stage.reportCount
-      await page.goBack({ waitUntil: 'commit' })
+      page.goBack().catch(() => {})
       const { persisted } = await stage.run.report(['shown'], from, END_MS)
       return stage.complete(persisted ? 0 : from, [persisted ? 'suspended and resumed' : 'loaded anew'])
     },
@@ -137,15 +159,23 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
 
   'kernel worker gone': {
     endings: ['complete'],
+    mustSee: 'restarted itself',
     async run(stage) {
-      const page = await stage.open({ host: stage.prng.pick(['shared', 'transferred']) })
+      const page = await stage.open({ place: 'page', store: 'indexeddb', host: stage.prng.pick(['shared', 'transferred']) })
       await stage.running()
-      const count = await page.evaluate((random) => {
-        const { workers } = globalThis as unknown as { workers: Worker[] }
-        workers[Math.floor(random * workers.length)]?.terminate()
-        return workers.length
-      }, stage.prng.next())
-      return stage.complete(0, count === 0 ? ['no worker'] : [])
+      await terminateWorker(stage, page)
+      return stage.complete()
+    },
+  },
+
+  'job worker gone': {
+    endings: ['complete'],
+    mustSee: 'worker replaced',
+    async run(stage) {
+      const page = await stage.open({ place: 'worker' })
+      await stage.running()
+      await terminateWorker(stage, page)
+      return stage.complete()
     },
   },
 
@@ -171,9 +201,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       await stage.running()
       await stage.open()
       await stage.anyMoment()
-      const from = stage.reportCount
       await leader.close()
-      return stage.complete(from)
+      return stage.complete()
     },
   },
 
@@ -184,36 +213,31 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       await stage.running()
       await stage.open()
       await stage.anyMoment()
-      const from = stage.reportCount
       await crash(stage, leader)
-      return stage.complete(from)
+      return stage.complete()
     },
   },
 
   // The thawed leader must find out that it leads no more before it does anything.
   'leader frozen, other tab takes over': {
     endings: ['complete'],
+    mustSee: 'JOB_FENCED',
     async run(stage) {
       const leader = await stage.open()
       await stage.running()
-      const session = await stage.cdp(leader)
+      const thaw = await freeze(stage, leader)
+      await stage.open()
       const from = stage.reportCount
-      await session.send('Page.setWebLifecycleState', { state: 'frozen' })
-      const other = await stage.open()
-      const isThawedEarly = stage.prng.int(2) === 0
-      if (isThawedEarly) await stage.run.report(['started', 'finished'], from, END_MS)
-      else await stage.run.report(['finished'], from, END_MS)
-      await session.send('Page.setWebLifecycleState', { state: 'active' })
-      await other.bringToFront()
-      const fromThaw = stage.reportCount
-      const ending = await stage.complete(from)
-      // Both have something to say: one that it has finished, the other that it was fenced, unless it had finished before the freeze.
-      await systemClock.sleep(300)
-      const last = stage.run.reports.slice(fromThaw).find(({ kind }) => kind === 'failed')
-      const fenced = last?.kind === 'failed' ? [last.code] : []
-      return ending.ending.startsWith('JOB_FENCED')
-        ? { ...(await stage.complete(stage.reportCount - 1)), seen: fenced }
-        : { ...ending, seen: fenced }
+      // The leader wakes up while the other is at work, or when it is done.
+      await stage.run.report(stage.prng.int(2) === 0 ? ['started', 'finished'] : ['finished'], from, END_MS)
+      await systemClock.sleep(stage.prng.next() * 500)
+      await thaw()
+      await stage.run.report(['thawed'], from, END_MS)
+      const ending = await stage.completeAny()
+      // What the leader says once it is awake.
+      await systemClock.sleep(500)
+      const failed = stage.run.reports.find(({ kind }) => kind === 'failed')
+      return { ...ending, seen: failed?.kind === 'failed' ? [failed.code] : ['leader had finished'] }
     },
   },
 
@@ -222,32 +246,59 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     async run(stage) {
       const page = await stage.open()
       await stage.running()
-      const session = await stage.cdp(page)
-      await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+      const thaw = await freeze(stage, page)
       await systemClock.sleep(200 + stage.prng.next() * 2_000)
-      await session.send('Page.setWebLifecycleState', { state: 'active' })
+      await thaw()
+      await stage.run.report(['thawed'], 0, END_MS)
       return stage.complete()
     },
   },
 
+  // Chromium looks at the quota when a database is opened, and again when what it had left then is used up: so it is set before.
   'quota exceeded for a while': {
     endings: ['complete'],
+    mustSee: 'checkpoint refused',
     async run(stage) {
-      const page = await stage.open()
-      await stage.running()
-      const session = await stage.cdp(page)
+      const blank = await stage.browser.newPage()
+      const session = await stage.cdp(blank)
       const { origin } = stage.server
-      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1_000 })
-      await systemClock.sleep(200 + stage.prng.next() * 800)
+      const { usage } = await session.send('Storage.getUsageAndQuota', { origin })
+      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 2_000 + stage.prng.int(30_000) })
+      const page = await stage.open()
+      const first = await stage.run.report(['started', 'failed'], 0, END_MS)
+      await systemClock.sleep(stage.prng.next() * LIFE_MS)
       await session.send('Storage.overrideQuotaForOrigin', { origin })
-      return stage.complete()
+      if (first.kind === 'started') return stage.complete()
+      if (first.code !== 'STORE_FULL') return { ending: first.code, seen: [] }
+      // No place even to begin: it said so, and begins when there is.
+      const from = stage.reportCount
+      page.reload().catch(() => {})
+      return stage.complete(from, ['STORE_FULL at the start'])
     },
   },
 }
 
+async function terminateWorker(stage: Stage, page: Page): Promise<void> {
+  await page.evaluate((random) => {
+    const { workers } = globalThis as unknown as { workers: Worker[] }
+    workers[Math.floor(random * workers.length)]!.terminate()
+  }, stage.prng.next())
+}
+
+/** @returns what thaws it. The page is shown then: timers of a hidden one run once a second. */
+async function freeze(stage: Stage, page: Page): Promise<() => Promise<void>> {
+  const session = await stage.cdp(page)
+  await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+  return async () => {
+    await session.send('Page.setWebLifecycleState', { state: 'active' })
+    await page.bringToFront()
+  }
+}
+
 async function crash(stage: Stage, page: Page): Promise<void> {
   const session = await stage.cdp(page)
-  const crashed = page.waitForEvent('crash', { timeout: 10_000 }).catch(() => null)
-  void session.send('Page.crash').catch(() => {})
-  await crashed
+  const { promise: crashed, resolve } = Promise.withResolvers<void>()
+  page.once('error', () => resolve())
+  session.send('Page.crash').catch(() => {})
+  await Promise.race([crashed, systemClock.sleep(5_000)])
 }

@@ -4,16 +4,16 @@
  * Before: outlets. After: ledger.ts, over HTTP. While the network is away it tries again; every call may be repeated without a second effect.
  */
 
-import { ConnectorError } from '../../runtime/errors.ts'
-import { paneOf } from '../../runtime/sink/callback-sink.ts'
-import type { Sink, SinkWriter } from '../../runtime/sink/sink.ts'
+import { ConnectorError, type RecordBatch, type Sink, type SinkWriter } from 'millrace'
 import type { LedgerAnswer, LedgerCall } from './ledger.ts'
 
 const RETRY_MS = 50
 
-/** A result as a line that differs whenever the row, its pane or its sink differs. */
-export function lineOf(sink: string, row: object, pane: object): string {
-  return JSON.stringify({ sink, row, pane })
+/** A result as a line that differs whenever its row, its pane or its sink differs. */
+export function lineOf(sink: string, batch: RecordBatch, row: number): string {
+  const { panes } = batch
+  const pane = panes === null ? null : [panes.index[row], panes.timing[row], panes.change[row], panes.isLast[row]]
+  return JSON.stringify({ sink, row: batch.row(row), pane })
 }
 
 export function ledgerSink(runId: string, sink: string): Sink {
@@ -40,7 +40,7 @@ export function ledgerSink(runId: string, sink: string): Sink {
       const partOf = new Map<number, number>()
       const writer: SinkWriter = {
         write(batch) {
-          for (let row = 0; row < batch.rowCount; row++) lines.push(lineOf(sink, batch.row(row), paneOf(batch, row)))
+          for (let row = 0; row < batch.rowCount; row++) lines.push(lineOf(sink, batch, row))
         },
         async prepare(checkpointId) {
           const part = await call({ kind: 'prepare', epoch, checkpointId, lines: lines.splice(0) })

@@ -14,7 +14,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import puppeteer, { type Browser, type CDPSession, type Page } from 'puppeteer-core'
+import { type Browser, type CDPSession, connect, type Page } from 'puppeteer-core'
 import { systemClock } from '../../runtime/clock.ts'
 
 const EXECUTABLE = process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium'
@@ -59,7 +59,7 @@ export class Chromium {
         await systemClock.sleep(20)
       }
       const [port, path] = readFileSync(portFile, 'utf8').trim().split('\n')
-      const browser = await puppeteer.connect({ browserWSEndpoint: `ws://127.0.0.1:${port}${path}`, defaultViewport: null })
+      const browser = await connect({ browserWSEndpoint: `ws://127.0.0.1:${port}${path}`, defaultViewport: null })
       return new Chromium(spawned, browser)
     } catch (error) {
       killGroup(spawned)

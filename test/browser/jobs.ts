@@ -1,6 +1,6 @@
 /** The jobs that run in Node and in the page, and what both return of them. */
 
-import { type CheckpointStore, collectSink, type Job, type JobStatus, rowsSource, start } from 'millrace'
+import { type CheckpointStore, collectSink, type Job, type JobStatus, rowsSource, start, type StartOptions } from 'millrace'
 import { fleetJob, fleetRows } from '../support/fleet-pipeline.ts'
 import { VISIT_SINKS, visitRows, visitsJob } from '../support/visits-pipeline.ts'
 
@@ -16,6 +16,7 @@ export interface RunOptions {
   readonly host: 'auto' | 'workers' | 'shared' | 'transferred' | 'inline'
   readonly parallelism: number
   readonly store?: CheckpointStore
+  readonly worker?: StartOptions['worker']
 }
 
 export interface RunResult {
@@ -24,7 +25,7 @@ export interface RunResult {
   readonly status: JobStatus
 }
 
-export async function runJob(name: JobName, { host, parallelism, store }: RunOptions): Promise<RunResult> {
+export async function runJob(name: JobName, { host, parallelism, store, worker }: RunOptions): Promise<RunResult> {
   const { job, rows, sinks } = JOBS[name]
   const collected = Object.fromEntries(sinks.map((sink) => [sink, collectSink()]))
   const run = await start(job(), {
@@ -32,6 +33,7 @@ export async function runJob(name: JobName, { host, parallelism, store }: RunOpt
     sinks: collected,
     parallelism,
     host,
+    ...(worker === undefined ? {} : { worker }),
     ...(store === undefined ? {} : { checkpoints: { store, every: '50ms' } }),
   })
   const status = await run.finished

@@ -10,7 +10,9 @@ export interface Way {
 }
 
 export const WAYS: readonly Way[] = [
-  { prefix: '', host: 'workers', tier: 'shared' },
+  { prefix: '', host: 'shared', tier: 'shared' },
+  { prefix: '', host: 'transferred', tier: 'transferred' },
   { prefix: '', host: 'inline', tier: 'inline' },
-  { prefix: '/not-isolated', host: 'auto', tier: 'inline' },
+  { prefix: '/not-isolated', host: 'auto', tier: 'transferred' },
+  { prefix: '/not-isolated', host: 'inline', tier: 'inline' },
 ]

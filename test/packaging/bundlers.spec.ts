@@ -4,17 +4,20 @@ import { execFileSync } from 'node:child_process'
 import process from 'node:process'
 import { expect, type Page, test } from '@playwright/test'
 import type { JobName, RunOptions, RunResult } from '../browser/jobs.ts'
+import type { JobWorker, KernelWorker } from './project/main.ts'
 import { BUNDLERS, developmentServer, pageProject, serve } from './bundlers.ts'
 import { type Project, removeFolders, repository } from './packed.ts'
 
-declare const runInPage: (name: JobName, options: Omit<RunOptions, 'store'>) => Promise<string>
+declare const runInPage: (name: JobName, options: Omit<RunOptions, 'store' | 'worker'>, kernelWorker: KernelWorker) => Promise<string>
+declare const runInWorker: (which: JobWorker) => Promise<{ tier: string; rowCount: number; isEqual: boolean }>
 declare const runExample: (name: string) => Promise<string>
 declare const exampleNames: readonly string[]
 
 const WAYS = [
-  { path: '', options: { host: 'workers', parallelism: 2 }, tier: 'shared' },
-  { path: '', options: { host: 'inline', parallelism: 2 }, tier: 'inline' },
-  { path: 'not-isolated/', options: { host: 'auto', parallelism: 2 }, tier: 'inline' },
+  { path: '', host: 'auto', tier: 'shared' },
+  { path: '', host: 'transferred', tier: 'transferred' },
+  { path: '', host: 'inline', tier: 'inline' },
+  { path: 'not-isolated/', host: 'auto', tier: 'transferred' },
 ] as const
 
 /** Playwright asks its children for colours, which are not part of what an example prints. */
@@ -31,6 +34,9 @@ test.beforeAll(() => {
   expected = { fleet: of('fleet'), visits: of('visits') }
 })
 
+// webpack alone takes long on a busy machine.
+test.describe.configure({ timeout: 240_000 })
+
 test.afterAll(removeFolders)
 
 async function open(page: Page, url: string): Promise<void> {
@@ -38,21 +44,42 @@ async function open(page: Page, url: string): Promise<void> {
   await page.waitForFunction('globalThis.runInPage')
 }
 
-async function check(page: Page, name: JobName, { options, tier }: (typeof WAYS)[number]): Promise<void> {
-  const { sinks, status } = JSON.parse(await page.evaluate(([of, given]) => runInPage(of, given), [name, options] as const)) as RunResult
+async function check(page: Page, name: JobName, { host, tier }: (typeof WAYS)[number], kernelWorker: KernelWorker): Promise<void> {
+  const options = { host, parallelism: 2 }
+  const text = await page.evaluate(([of, given, worker]) => runInPage(of, given, worker), [name, options, kernelWorker] as const)
+  const { sinks, status } = JSON.parse(text) as RunResult
   expect(status.tier).toBe(tier)
   expect(sinks).toEqual(expected[name])
   expect(status.checkpoints.count).toBeGreaterThan(0)
 }
 
-for (const [name, build] of Object.entries(BUNDLERS)) {
+/** Every tier, with the package's own kernel workers and with those that the page makes. */
+async function checkTiers(page: Page, url: string, ways: readonly (typeof WAYS)[number][], findsPackages: boolean): Promise<void> {
+  for (const way of ways) {
+    await open(page, url + way.path)
+    for (const job of ['fleet', 'visits'] as const) await check(page, job, way, 'absent')
+    if (way.tier === 'inline') continue
+    await check(page, 'fleet', way, 'ofProject')
+    if (findsPackages) await check(page, 'fleet', way, 'ofPackage')
+  }
+}
+
+/** Whole jobs in workers, with kernel workers of their own. */
+async function checkJobWorkers(page: Page, url: string, findsPackages: boolean): Promise<void> {
+  await open(page, url)
+  for (const which of ['serving', 'planOfProject', ...(findsPackages ? (['planOfPackage'] as const) : [])] as const) {
+    const { tier, rowCount, isEqual } = await page.evaluate((of) => runInWorker(of), which)
+    expect({ which, tier, isEqual }).toEqual({ which, tier: 'shared', isEqual: true })
+    expect(rowCount).toBeGreaterThan(1_000)
+  }
+}
+
+for (const [name, { build, findsPackages }] of Object.entries(BUNDLERS)) {
   test(`a page built by ${name} from the package has the results of Node on every tier, and runs the examples`, async ({ page }) => {
     const server = await serve(await build(project))
     try {
-      for (const way of WAYS) {
-        await open(page, server.url + way.path)
-        for (const job of ['fleet', 'visits'] as const) await check(page, job, way)
-      }
+      await checkTiers(page, server.url, WAYS, findsPackages)
+      await checkJobWorkers(page, server.url, findsPackages)
       for (const example of await page.evaluate(() => exampleNames)) {
         expect(await page.evaluate((of) => runExample(of), example), example).toBe(node(`examples/${example}/main.mjs`))
       }
@@ -65,10 +92,9 @@ for (const [name, build] of Object.entries(BUNDLERS)) {
 test("a page of Vite's development server has the results of Node", async ({ page }) => {
   const server = await developmentServer(project)
   try {
-    for (const way of WAYS.filter(({ path }) => path === '')) {
-      await open(page, server.url)
-      for (const job of ['fleet', 'visits'] as const) await check(page, job, way)
-    }
+    const isolated = WAYS.filter(({ path }) => path === '')
+    await checkTiers(page, server.url, isolated, true)
+    await checkJobWorkers(page, server.url, true)
   } finally {
     await server.close()
   }

@@ -30,11 +30,16 @@ export function pageProject(): Project {
   })
 }
 
-/** Builds the page. @returns the folder to serve. */
-export type Build = (project: Project) => Promise<string>
+export interface Bundler {
+  /** Whether it finds `new Worker(new URL('millrace/kernel-worker', import.meta.url))`, a worker by the name of its package. */
+  readonly findsPackages: boolean
+  /** Builds the page. @returns the folder to serve. */
+  build(project: Project): Promise<string>
+}
 
-export const BUNDLERS: Readonly<Record<string, Build>> = {
-  async Vite(project) {
+const Vite: Bundler = {
+  findsPackages: true,
+  async build(project) {
     await vite.build({
       root: project.folder,
       configFile: false,
@@ -44,8 +49,11 @@ export const BUNDLERS: Readonly<Record<string, Build>> = {
     })
     return project.path('built-vite')
   },
+}
 
-  async webpack(project) {
+const webpackBundler: Bundler = {
+  findsPackages: true,
+  async build(project) {
     const folder = project.path('built-webpack')
     const { promise, resolve, reject } = Promise.withResolvers<webpack.Stats>()
     webpack(
@@ -66,13 +74,22 @@ export const BUNDLERS: Readonly<Record<string, Build>> = {
     writeFileSync(join(folder, 'index.html'), html('./main.js'))
     return folder
   },
+}
 
-  // esbuild leaves `new URL(…, import.meta.url)` as it is: the package's worker is an entry of its own, beside the chunks.
-  async esbuild(project) {
+// esbuild leaves `new URL(…, import.meta.url)` as it is: workers are entries of their own, beside the chunks.
+const esbuildBundler: Bundler = {
+  findsPackages: false,
+  async build(project) {
     const folder = project.path('built-esbuild')
     await esbuild.build({
       absWorkingDir: project.folder,
-      entryPoints: { main: PAGE, 'kernel-worker': 'millrace/kernel-worker' },
+      entryPoints: {
+        main: PAGE,
+        'kernel-worker': 'millrace/kernel-worker',
+        ...Object.fromEntries(
+          ['own-kernel-worker', 'own-plan-worker', 'job-worker'].map((name) => [name, `test/packaging/project/${name}.js`]),
+        ),
+      },
       bundle: true,
       splitting: true,
       minify: true,
@@ -86,12 +103,18 @@ export const BUNDLERS: Readonly<Record<string, Build>> = {
   },
 }
 
-/** Vite's development server. The headers are the only thing that the user writes. */
+export const BUNDLERS = { Vite, webpack: webpackBundler, esbuild: esbuildBundler } as const
+
+/**
+ * Vite's development server. Beside the headers the user names the scripts of workers, which Vite does not look into before they are loaded: what it
+ * finds in them then it would bundle anew, and a page that is there already would have two copies of the package.
+ */
 export async function developmentServer(project: Project): Promise<{ readonly url: string; close(): Promise<void> }> {
   const server = await vite.createServer({
     root: project.folder,
     configFile: false,
     logLevel: 'error',
+    optimizeDeps: { entries: ['index.html', 'test/packaging/project/*worker.js'] },
     server: { port: 0, host: '127.0.0.1', headers: ISOLATION, hmr: false, watch: null },
   })
   await server.listen()

@@ -5,7 +5,7 @@ import process from 'node:process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bin, Project, removeFolders } from './packed.ts'
 
-/** `millrace/kernel-worker` is for workers of pages alone: it begins to serve whoever loads it. */
+/** `millrace/kernel-worker` and `millrace/plan-worker` are scripts of workers: they begin to serve whoever loads them. */
 const ENTRIES = ['.', './node', './browser', './edge', './mqtt', './react', './adapters/memory-store', './testing', './worker']
 
 const IMPORTS = `
@@ -85,10 +85,10 @@ beforeAll(() => {
 
 afterAll(removeFolders)
 
-test('every entry point is imported by one of the tests below, but that of workers of pages', () => {
+test('every entry point is imported by the tests below, but the scripts of workers', () => {
   const { exports } = JSON.parse(readFileSync(project.path('node_modules/millrace/package.json'), 'utf8')) as { exports: object }
   const entries = Object.keys(exports).filter((entry) => !/\.(wasm|json)$/.test(entry))
-  expect(entries.filter((entry) => !ENTRIES.includes(entry))).toEqual(['./kernel-worker'])
+  expect(entries.filter((entry) => !ENTRIES.includes(entry))).toEqual(['./plan-worker', './kernel-worker'])
 })
 
 test('the job of the tests below has results', () => {

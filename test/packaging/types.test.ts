@@ -15,6 +15,7 @@ import * as edge from 'millrace/edge'
 import * as mqtt from 'millrace/mqtt'
 import * as react from 'millrace/react'
 import * as worker from 'millrace/worker'
+import type { PlanParameters } from 'millrace/plan-worker'
 import 'millrace/kernel-worker'
 
 const job = pipeline('minutes')
@@ -42,6 +43,7 @@ const started = await start(job, {
 })
 export const tier: string = (await started.finished).tier
 export const harness = await testJob(job)
+export type Parameters = PlanParameters
 export { browser, device, edge, mean1, mqtt, react, worker }
 `
 

@@ -17,13 +17,14 @@ const PLACES = [
     name: 'with shared memory',
     sharedMemory: true,
     ways: [
-      { path: 'jobs', host: 'workers', tier: 'shared' },
+      { path: 'jobs', host: 'auto', tier: 'shared' },
+      { path: 'jobs', host: 'transferred', tier: 'transferred' },
       { path: 'jobs', host: 'inline', tier: 'inline' },
-      { path: 'not-isolated/jobs', host: 'auto', tier: 'inline' },
+      { path: 'not-isolated/jobs', host: 'auto', tier: 'transferred' },
     ],
   },
   // crossOriginIsolated is true here, and yet there is no SharedArrayBuffer.
-  { name: 'without shared memory', sharedMemory: false, ways: [{ path: 'jobs', host: 'auto', tier: 'inline' }] },
+  { name: 'without shared memory', sharedMemory: false, ways: [{ path: 'jobs', host: 'auto', tier: 'transferred' }] },
 ] as const
 
 for (const { name, sharedMemory, ways } of PLACES) {

@@ -1,0 +1,3 @@
+/** A worker of the user that is nothing but the package's: bundlers must not shake it off. */
+
+import 'millrace/kernel-worker'

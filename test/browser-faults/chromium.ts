@@ -10,12 +10,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { type Browser, type CDPSession, connect, type Page } from 'puppeteer-core'
 import { systemClock } from '../../runtime/clock.ts'
+import type { TestBrowser } from './test-browser.ts'
 
 const EXECUTABLE = process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium'
 const START_MS = 20_000
@@ -32,13 +31,7 @@ const FLAGS = [
   '--remote-debugging-port=0',
 ]
 
-/** A folder for a profile, which outlives the browser. */
-export async function temporaryProfile(): Promise<{ readonly path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'millrace-profile-'))
-  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) }
-}
-
-export class Chromium {
+export class Chromium implements TestBrowser {
   readonly #process: ChildProcess
   readonly #browser: Browser
 
@@ -79,13 +72,11 @@ export class Chromium {
     return page.createCDPSession()
   }
 
-  /** Closes every page but one, which keeps the browser alive. */
   async closePages(): Promise<void> {
     const [, ...others] = await this.#browser.pages()
     await Promise.all(others.map((page) => page.close().catch(() => {})))
   }
 
-  /** As `kill -9` of everything that belongs to it. */
   async kill(): Promise<void> {
     const ended = exitOf(this.#process)
     killGroup(this.#process)
@@ -93,7 +84,6 @@ export class Chromium {
     await this.#browser.disconnect().catch(() => {})
   }
 
-  /** An orderly end, so that everything is on the disk; what is left is killed. */
   async close(): Promise<void> {
     const ended = exitOf(this.#process)
     await this.#browser.close().catch(() => {})

@@ -2,13 +2,14 @@
 
 import type { JobStatus, StartOptions } from 'millrace'
 
-/** The sinks of the job under faults. */
-export const FAULT_SINKS = ['minutes', 'late'] as const
+/** Where rows come from: of the page's own making, or from the server through a WebSocket. */
+export type FaultSource = 'paced' | 'webSocket'
 
 export interface FaultOptions {
   readonly runId: string
   /** Whether the job runs in the page or in a worker of its own. */
   readonly place: 'page' | 'worker'
+  readonly source: FaultSource
   readonly host: NonNullable<StartOptions['host']>
   readonly store: 'indexeddb' | 'opfs'
   /** Name of the store; pages of one run share it. */

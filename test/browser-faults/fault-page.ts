@@ -6,8 +6,9 @@
 
 import { type JobStatus, start } from 'millrace'
 import { connect } from 'millrace/browser'
-import { faultJob, faultStart } from './fault-job.ts'
+import { faultJob } from './fault-jobs.ts'
 import type { FaultOptions, ReportBody } from './fault-options.ts'
+import { faultStart } from './fault-start.ts'
 
 const options = JSON.parse(new URLSearchParams(location.search).get('options')!) as FaultOptions
 const page = crypto.randomUUID()
@@ -39,8 +40,8 @@ interface Started {
 }
 
 function begin(): Promise<Started> {
-  if (options.place === 'page') return start(faultJob, faultStart(options))
-  const worker = () => new Worker('/fault-worker.js', { type: 'module' })
+  if (options.place === 'page') return start(faultJob(options.source), faultStart(options))
+  const worker = () => new Worker(`/fault-worker.js?source=${options.source}`, { type: 'module' })
   return connect(worker, { parameters: options, restart: { attempts: 100 }, aliveTimeout: '1s', answerTimeout: '30s' })
 }
 

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import * as esbuild from 'esbuild'
 import { systemClock } from '../../runtime/clock.ts'
 import type { Report, ReportBody } from './fault-options.ts'
+import { Feed, type FeedRows } from './feed.ts'
 import { Ledger, type LedgerCall } from './ledger.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -21,15 +22,29 @@ const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-e
 /** Another port where several copies of the project are tested at once. */
 const PORT = Number(process.env['MILLRACE_FAULTS_PORT'] ?? 18111)
 
-/** What one run has left with the server. */
+/** What one run has left with the server, and what it gets from it. */
 export class RunRecord {
   readonly ledger = new Ledger()
+  readonly feed: Feed
   readonly reports: Report[] = []
   #wake = () => {}
+
+  constructor(rows: FeedRows) {
+    this.feed = new Feed(rows)
+  }
 
   add(report: Report): void {
     this.reports.push(report)
     this.#wake()
+  }
+
+  /** Waits until a checkpoint was completed: results count only then. */
+  async committed(timeoutMs: number): Promise<void> {
+    const end = systemClock.monotonic() + timeoutMs
+    while (this.ledger.committedParts === 0) {
+      if (systemClock.monotonic() > end) throw new Error(`nothing was committed within ${timeoutMs} ms; there were ${this.#summary()}`)
+      await systemClock.sleep(10)
+    }
   }
 
   /** The first report from `from` on that fits. */
@@ -59,16 +74,22 @@ export class RunRecord {
 export class FaultServer {
   readonly origin = `http://localhost:${PORT}`
   readonly #files: ReadonlyMap<string, Uint8Array>
+  readonly #rows: FeedRows
   readonly #runs = new Map<string, RunRecord>()
   readonly #server: Server
 
-  private constructor(files: ReadonlyMap<string, Uint8Array>) {
+  private constructor(files: ReadonlyMap<string, Uint8Array>, rows: FeedRows) {
     this.#files = files
-    this.#server = createServer((request, response) => void this.#answer(request, response))
+    this.#rows = rows
+    this.#server = createServer((request, response) => void this.#answer(request, response)).on('upgrade', (request, socket, head) => {
+      const [, , runId] = new URL(request.url!, this.origin).pathname.split('/')
+      this.run(runId!).feed.upgrade(request, socket, head)
+    })
   }
 
-  static async open(): Promise<FaultServer> {
-    const server = new FaultServer(await bundledPages())
+  /** @param rows - What feeds send. */
+  static async open(rows: FeedRows): Promise<FaultServer> {
+    const server = new FaultServer(await bundledPages(), rows)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.#server.once('error', reject).listen(PORT, '127.0.0.1', resolve)
     await promise
@@ -78,13 +99,14 @@ export class FaultServer {
   run(runId: string): RunRecord {
     let run = this.#runs.get(runId)
     if (run === undefined) {
-      run = new RunRecord()
+      run = new RunRecord(this.#rows)
       this.#runs.set(runId, run)
     }
     return run
   }
 
   close(): void {
+    for (const { feed } of this.#runs.values()) feed.close()
     this.#server.close()
     this.#server.closeAllConnections()
   }

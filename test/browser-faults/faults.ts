@@ -9,9 +9,9 @@
 import type { CDPSession, Page } from 'puppeteer-core'
 import { systemClock } from '../../runtime/clock.ts'
 import type { Prng } from '../support/prng.ts'
-import type { Chromium } from './chromium.ts'
-import { addressOf, type FaultOptions, type Report } from './fault-options.ts'
+import { addressOf, type FaultOptions, type FaultSource, type Report } from './fault-options.ts'
 import type { FaultServer, RunRecord } from './fault-server.ts'
+import type { TestBrowser } from './test-browser.ts'
 
 /** Longer than any recovery that is promised, on a busy machine. */
 const END_MS = 45_000
@@ -31,16 +31,18 @@ export class Stage {
   readonly prng: Prng
   readonly options: FaultOptions
   readonly run: RunRecord
-  browser: Chromium
+  /** Of the last page that was opened. */
+  source: FaultSource = 'paced'
+  browser: TestBrowser
   /** Kills the browser and opens another one on its profile. */
-  readonly reopen: () => Promise<Chromium>
+  readonly reopen: () => Promise<TestBrowser>
 
   constructor(parts: {
     readonly server: FaultServer
     readonly prng: Prng
     readonly options: FaultOptions
-    readonly browser: Chromium
-    readonly reopen: () => Promise<Chromium>
+    readonly browser: TestBrowser
+    readonly reopen: () => Promise<TestBrowser>
   }) {
     this.server = parts.server
     this.prng = parts.prng
@@ -52,6 +54,7 @@ export class Stage {
 
   /** Opens the page of the job in a new tab. */
   async open(changes: Partial<FaultOptions> = {}): Promise<Page> {
+    this.source = changes.source ?? this.options.source
     const page = await this.browser.newPage()
     // Not waited for: a fault may strike while the page loads.
     page.goto(this.server.origin + addressOf({ ...this.options, ...changes })).catch(() => {})
@@ -106,11 +109,15 @@ function endingOf(report: Extract<Report, { kind: 'finished' | 'failed' }>): str
   return report.kind === 'finished' ? 'complete' : `${report.code} (${report.message.slice(0, 160)})`
 }
 
+export type BrowserName = 'chromium' | 'firefox'
+
 export interface Fault {
   /** What it must end in: complete results, or one of these codes. */
   readonly endings: readonly string[]
   /** What many runs must have seen at least once: otherwise the fault does not strike. */
   readonly mustSee?: string
+  /** Default: chromium. */
+  readonly browser?: BrowserName
   run(stage: Stage): Promise<Ending>
 }
 
@@ -179,20 +186,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     },
   },
 
-  'browser killed': {
-    endings: ['complete'],
-    async run(stage) {
-      await stage.open()
-      let from = 0
-      for (let times = 1 + stage.prng.int(2); times > 0; times--) {
-        await stage.anyMoment()
-        stage.browser = await stage.reopen()
-        from = stage.reportCount
-        await stage.open()
-      }
-      return stage.complete(from)
-    },
-  },
+  'browser killed': { endings: ['complete'], mustSee: 'started again', run: killed },
+
+  'Firefox killed': { endings: ['complete'], mustSee: 'started again', browser: 'firefox', run: killed },
 
   'leader closed, other tab takes over': {
     endings: ['complete'],
@@ -276,6 +272,141 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       return stage.complete(from, ['STORE_FULL at the start'])
     },
   },
+
+  // What the browser throws away: the store has its birth certificate elsewhere, so nothing begins anew in silence.
+  'databases gone between two lives': {
+    endings: ['STATE_LOST'],
+    async run(stage) {
+      const page = await stage.open()
+      await stage.run.committed(END_MS)
+      await page.close()
+      await clearStorage(stage, 'indexeddb')
+      const from = stage.reportCount
+      await stage.open()
+      return stage.complete(from)
+    },
+  },
+
+  'databases gone under the job': {
+    endings: ['STATE_LOST'],
+    async run(stage) {
+      const page = await stage.open()
+      await stage.run.committed(END_MS)
+      await clearStorage(stage, 'indexeddb')
+      const first = await stage.complete()
+      // Where the job had ended before, the next life says so.
+      if (first.ending !== 'complete') return first
+      const from = stage.reportCount
+      page.reload().catch(() => {})
+      return stage.complete(from, ['at the next start'])
+    },
+  },
+
+  'site data cleared under the job': {
+    endings: ['STATE_LOST', 'CHECKPOINT_MISSING'],
+    async run(stage) {
+      const page = await stage.open()
+      await stage.run.committed(END_MS)
+      await clearStorage(stage, 'all')
+      const first = await stage.complete()
+      if (first.ending !== 'complete') return first
+      // Nothing is left that could know of the job: the page must, and say that there has to be a checkpoint.
+      await page.close()
+      const from = stage.reportCount
+      await stage.open({ resume: 'always' })
+      return stage.complete(from, ['at the next start'])
+    },
+  },
+
+  // A tab that does not let go of the database holds back its deletion, which holds back all who want to open it.
+  'opening blocked by another tab': {
+    endings: ['STATE_LOST'],
+    mustSee: 'STORE_UNAVAILABLE',
+    async run(stage) {
+      const page = await stage.open()
+      await stage.run.committed(END_MS)
+      await page.close()
+      const holder = await elsewhere(stage)
+      const names = await holder.evaluate(async (storeName) => {
+        const found = (await indexedDB.databases()).map(({ name }) => name!).filter((name) => name.endsWith(storeName))
+        const opened = found.map(
+          (name) =>
+            new Promise((resolve, reject) => {
+              const request = indexedDB.open(name)
+              request.addEventListener('success', resolve)
+              request.addEventListener('error', reject)
+            }),
+        )
+        await Promise.all(opened)
+        return found
+      }, stage.options.storeName)
+      const deleter = await elsewhere(stage)
+      await deleter.evaluate((databases) => {
+        for (const name of databases) indexedDB.deleteDatabase(name)
+      }, names)
+      const from = stage.reportCount
+      const blocked = await stage.open()
+      const report = await stage.run.report(['started', 'failed'], from, END_MS)
+      const seen = report.kind === 'failed' ? [report.code] : ['it started']
+      await holder.close()
+      const fromReload = stage.reportCount
+      blocked.reload().catch(() => {})
+      return stage.complete(fromReload, seen)
+    },
+  },
+
+  'network away, rows from a WebSocket': {
+    endings: ['complete'],
+    mustSee: 'connected again',
+    async run(stage) {
+      const page = await stage.open({ source: 'webSocket' })
+      for (let times = 1 + stage.prng.int(2); times > 0; times--) {
+        await stage.anyMoment()
+        await page.setOfflineMode(true)
+        stage.run.feed.leave()
+        await systemClock.sleep(stage.prng.next() * 1_500)
+        stage.run.feed.comeBack()
+        await page.setOfflineMode(false)
+      }
+      const ending = await stage.complete()
+      return { ...ending, seen: stage.run.feed.connectionCount > 1 ? ['connected again'] : [] }
+    },
+  },
+
+  'reload, rows from a WebSocket': {
+    endings: ['complete'],
+    async run(stage) {
+      const page = await stage.open({ source: 'webSocket' })
+      await stage.anyMoment()
+      const from = stage.reportCount
+      page.reload().catch(() => {})
+      return stage.complete(from)
+    },
+  },
+}
+
+async function killed(stage: Stage): Promise<Ending> {
+  await stage.open()
+  let from = 0
+  for (let times = 1 + stage.prng.int(2); times > 0; times--) {
+    await stage.anyMoment()
+    stage.browser = await stage.reopen()
+    from = stage.reportCount
+    await stage.open()
+  }
+  return stage.complete(from)
+}
+
+/** A page of the site without a job. */
+async function elsewhere(stage: Stage): Promise<Page> {
+  const page = await stage.browser.newPage()
+  await page.goto(`${stage.server.origin}/elsewhere`)
+  return page
+}
+
+async function clearStorage(stage: Stage, storageTypes: 'indexeddb' | 'all'): Promise<void> {
+  const session = await stage.cdp(await stage.browser.newPage())
+  await session.send('Storage.clearDataForOrigin', { origin: stage.server.origin, storageTypes })
 }
 
 async function terminateWorker(stage: Stage, page: Page): Promise<void> {

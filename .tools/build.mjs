@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { deflateRawSync } from 'node:zlib'
 import * as esbuild from 'esbuild'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
@@ -23,8 +24,13 @@ export function buildKernel(name) {
       stdio: 'inherit',
     })
   }
-  const inline = (target) => readFileSync(`${root}dist/${name}-${target}.wasm`).toString('base64')
-  writeFileSync(`${root}dist/${name}-inline.js`, `export const shared = '${inline('shared')}'\nexport const plain = '${inline('plain')}'\n`)
+  // A page loads the one that it needs: each is a file of its own, deflated, since base64 of it would hardly shrink on the way.
+  const inline = (target) => {
+    const packed = deflateRawSync(readFileSync(`${root}dist/${name}-${target}.wasm`), { level: 9 })
+    writeFileSync(`${root}dist/${name}-inline-${target}.js`, `export default '${packed.toString('base64')}'\n`)
+    return `export const ${target} = () => import('./${name}-inline-${target}.js')\n`
+  }
+  writeFileSync(`${root}dist/${name}-inline.js`, inline('shared') + inline('plain'))
   // Edge runtimes compile nothing at run time: there the bundler hands the kernel over as a module.
   for (const [file, suffix] of Object.entries(moduleFiles)) {
     writeFileSync(`${root}dist/${name}-${file}.js`, `export { default as plain } from './${name}-plain.wasm${suffix}'\n`)
@@ -74,7 +80,7 @@ export async function buildBundles() {
   })
   // Chunks are named by their content: those of earlier builds go.
   const kernelFiles = Object.keys(kernels).flatMap((name) =>
-    ['inline', ...Object.keys(moduleFiles)].map((file) => `dist/${name}-${file}.js`),
+    ['inline', 'inline-shared', 'inline-plain', ...Object.keys(moduleFiles)].map((file) => `dist/${name}-${file}.js`),
   )
   const built = new Set(['dist/kernel-worker.js', ...Object.keys(metafile.outputs), ...kernelFiles])
   for (const name of readdirSync(`${root}dist`)) {

@@ -23,18 +23,20 @@ export function kernelModule(isShared: boolean, kind: KernelKind): Promise<WebAs
 async function load(isShared: boolean, kind: KernelKind): Promise<WebAssembly.Module> {
   const kernel = await (kind === 'slices' ? import('#kernel') : import('#kernel-panes'))
   const found = isShared ? kernel.shared : kernel.plain
+  if (typeof found === 'function') return compile(await inflated((await found()).default))
   if (found instanceof WebAssembly.Module) return found
-  if (typeof found !== 'string') {
-    throw new ConfigError(
-      'KERNEL_MISSING',
-      `The kernel was bundled as ${typeof found}, not as a WebAssembly.Module or base64; have the bundler keep .wasm files as modules (wrangler does), or leave out the condition workerd`,
-    )
-  }
-  return compile(found)
+  throw new ConfigError(
+    'KERNEL_MISSING',
+    `The kernel was bundled as ${typeof found}, not as a WebAssembly.Module or as text; have the bundler keep .wasm files as modules (wrangler does), or leave out the condition workerd`,
+  )
 }
 
-async function compile(base64: string): Promise<WebAssembly.Module> {
-  const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+async function inflated(base64: string): Promise<ArrayBuffer> {
+  const packed = new Blob([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))])
+  return await new Response(packed.stream().pipeThrough(new DecompressionStream('deflate-raw'))).arrayBuffer()
+}
+
+async function compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> {
   try {
     return await WebAssembly.compile(bytes)
   } catch (cause) {

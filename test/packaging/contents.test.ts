@@ -62,7 +62,7 @@ function leadsTo(path: string): string[] {
   const specifiers = [...text.matchAll(/(?:\bfrom|\bimport|\bimport\(|new URL\()\s*["'](\.{1,2}\/[^"']+)["']/g)].map(
     ([, specifier]) => specifier!,
   )
-  return specifiers.map((specifier) => posix.normalize(posix.join(dirname(path), specifier)))
+  return specifiers.map((specifier) => posix.normalize(posix.join(dirname(path), specifier.replace(/\?.*$/, ''))))
 }
 
 test('every JavaScript file can be reached from what package.json names, and what it imports is there', () => {

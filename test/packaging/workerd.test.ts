@@ -8,22 +8,23 @@
 import * as esbuild from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runAll } from 'millrace'
+import { fleetJob, fleetRows } from '../support/fleet-pipeline.ts'
+import { visitRows, visitsJob } from '../support/visits-pipeline.ts'
 import { Project, removeFolders } from './packed.ts'
 
+/** Windows of both kernels, which workerd takes as modules, as it compiles nothing. */
 const WORKER = `
-import { col, explain, pipeline, run, schema, timestamp, utf8, f64, monotonous } from 'millrace'
-import * as edge from 'millrace/edge'
-
-const job = pipeline('warm')
-  .source('readings', schema({ device: utf8(), at: timestamp(), celsius: f64() }))
-  .eventTime('at', monotonous())
-  .filter(col('celsius').gt(20))
-  .sink('warm')
+import { explain, runAll } from 'millrace'
+import { durableObjectCheckpoints } from 'millrace/edge'
+import { fleetJob, fleetRows } from './test/support/fleet-pipeline.ts'
+import { visitRows, visitsJob } from './test/support/visits-pipeline.ts'
 
 export default {
   async fetch() {
-    const rows = await run(job, [{ device: 'a', at: 1, celsius: 30 }, { device: 'b', at: 2, celsius: 10 }])
-    return Response.json({ rows, explained: explain(job.plan).text, edge: Object.keys(edge) })
+    const fleet = await runAll(fleetJob(), fleetRows(2_000))
+    const visits = await runAll(visitsJob(), visitRows(2_000))
+    return Response.json({ fleet, visits, explained: explain(fleetJob().plan).text, store: typeof durableObjectCheckpoints })
   },
 }
 `
@@ -31,7 +32,7 @@ export default {
 let miniflare: Miniflare
 
 beforeAll(async () => {
-  const project = new Project({ files: { 'worker.js': WORKER } })
+  const project = new Project({ files: { 'worker.js': WORKER }, copies: ['test/support'] })
   await esbuild.build({
     absWorkingDir: project.folder,
     entryPoints: ['worker.js'],
@@ -60,8 +61,11 @@ afterAll(async () => {
   removeFolders()
 })
 
-test('workerd runs a job of the package, bundled as wrangler does', async () => {
+test('workerd runs jobs of the package, bundled as wrangler does, with the results of Node', async () => {
   const response = await miniflare.dispatchFetch('http://edge.test/')
-  const body = await response.text()
-  expect(JSON.parse(body)).toMatchObject({ rows: [{ device: 'a', at: 1, celsius: 30 }], explained: expect.stringContaining('warm') })
+  const body = JSON.parse(await response.text()) as Readonly<Record<string, unknown>>
+  const expected = { fleet: await runAll(fleetJob(), fleetRows(2_000)), visits: await runAll(visitsJob(), visitRows(2_000)) }
+  expect(expected.fleet.minutes.length).toBeGreaterThan(500)
+  expect(body).toMatchObject({ ...(JSON.parse(JSON.stringify(expected)) as object), store: 'function' })
+  expect(body['explained']).toContain('fleet')
 })

@@ -53,7 +53,7 @@ const liveImports = `import { ${liveNames} } from './adapters/browser.ts'\ngloba
 const engineBytes = await bundled(readme + engine, { plugins: [onDemandOutside()] })
 const sizes = [
   { name: 'core JavaScript', bytes: await bundled(readme, { plugins: [onDemandOutside()] }), limit: 18 * 1024 },
-  { name: 'and the engine', bytes: engineBytes, limit: 38 * 1024 },
+  { name: 'and the engine', bytes: engineBytes, limit: 39 * 1024 },
   { name: 'and the slice kernel', bytes: engineBytes + packed('kernel-inline-shared'), limit: 60 * 1024 },
   {
     name: 'live page, all it loads',
@@ -65,7 +65,7 @@ const sizes = [
   {
     name: 'edge entry, with the engine',
     bytes: await bundled("export * from './adapters/edge.ts'", { platform: 'none', conditions: ['workerd', 'worker', 'browser'] }),
-    limit: 110 * 1024,
+    limit: 120 * 1024,
   },
   ...['kernel-inline-shared', 'kernel-inline-plain', 'kernel-panes-inline-shared', 'kernel-panes-inline-plain'].map((name) => ({
     name: `${name}.js`,

@@ -95,7 +95,7 @@ describe('JSON', () => {
       [one],
       { at: 'yesterday' },
       { count: 1.5 },
-      { value: 1e999 },
+      { value: Number.POSITIVE_INFINITY },
       one,
     ])
     for (const rowsMax of [1, 2, 3, 1_000]) {

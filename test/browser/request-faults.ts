@@ -36,9 +36,9 @@ export class RequestFaults {
       failing: (effect: Effect, original: Method, self: unknown, args: unknown[]) => unknown,
     ) => {
       const original = Reflect.get(prototype, name) as Method
-      const faults = this
+      const effectOf = (args: unknown[]) => this.#plan(this.count++, name, args[0])
       Reflect.set(prototype, name, function (this: unknown, ...args: unknown[]) {
-        const effect = faults.#plan(faults.count++, name, args[0])
+        const effect = effectOf(args)
         if (effect === null) return original.apply(this, args)
         if (effect === 'throw') throw new DOMException(`injected into ${name}`, 'UnknownError')
         return failing(effect, original, this, args)

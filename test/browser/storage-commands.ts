@@ -144,7 +144,7 @@ export const commands = {
   async copy(name: string): Promise<void> {
     const database = await openDB(name)
     const stores = new Map<string, (readonly [IDBValidKey, unknown])[]>()
-    for (const store of [...database.objectStoreNames]) {
+    for (const store of Array.from(database.objectStoreNames)) {
       const [keys, values] = await Promise.all([database.getAllKeys(store), database.getAll(store)])
       stores.set(
         store,

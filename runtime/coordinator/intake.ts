@@ -305,6 +305,7 @@ export class Intake {
       this.#flush()
     }
     this.#wake()
+    this.#isBlocked = this.#isChunkPending
     return !this.#isChunkPending
   }
 

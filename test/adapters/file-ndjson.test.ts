@@ -1,7 +1,7 @@
 /**
  * NDJSON as a source: what each form of a line becomes.
  *
- * Before: nothing. After: adapters/file/ndjson-decoder.
+ * Before: nothing. After: adapters/format/ndjson-decoder.
  *
  * Invariant: every line that is not blank ends as one row or one dead letter, whatever the size of the chunks.
  */

@@ -9,7 +9,7 @@ const RUNS = Number(process.env['MILLRACE_RUNS'] ?? 1)
 
 for (const fault of Object.keys(FAULTS)) {
   test(`results are exactly those without faults: ${fault}`, async () => {
-    test.setTimeout(60_000 * RUNS)
+    test.setTimeout(150_000 * RUNS)
     const reports = await campaign({ faults: [fault], runs: RUNS, seed: 1 })
     expect(reports[0]!.violations, reportText(reports)).toEqual([])
     expect(reports[0]!.runs).toBe(RUNS)

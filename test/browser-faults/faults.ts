@@ -15,6 +15,8 @@ import type { TestBrowser } from './test-browser.ts'
 
 /** Longer than any recovery that is promised, on a busy machine. */
 const END_MS = 45_000
+/** The deadline of a transaction of the store, and some. */
+const HELD_MS = 75_000
 /** From the loading of the page to about the end of its rows. */
 const LIFE_MS = 2_000
 
@@ -81,7 +83,9 @@ export class Stage {
     const states = (await this.browser.pages()).map((page) => {
       const asked = page.evaluate(async () => {
         const { run } = globalThis as unknown as { run?: { status(): Promise<object> } }
-        return `${document.visibilityState} ${JSON.stringify(await run?.status())}`
+        const { held, pending } = await navigator.locks.query()
+        const locks = `holds ${held?.map(({ name }) => name).join(' ')}; waiting ${pending?.map(({ name }) => name).join(' ')}`
+        return `${document.visibilityState}, ${locks}, ${JSON.stringify(await run?.status())}`
       })
       return Promise.race([asked.catch(String), systemClock.sleep(3_000).then(() => 'does not answer')])
     })
@@ -222,18 +226,26 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       const leader = await stage.open()
       await stage.running()
       const thaw = await freeze(stage, leader)
-      await stage.open()
+      const other = await stage.open()
       const from = stage.reportCount
       // The leader wakes up while the other is at work, or when it is done.
-      await stage.run.report(stage.prng.int(2) === 0 ? ['started', 'finished'] : ['finished'], from, END_MS)
+      const wanted = stage.prng.int(2) === 0 ? (['started', 'finished', 'failed'] as const) : (['finished', 'failed'] as const)
+      const report = await stage.run.report(wanted, from, HELD_MS)
       await systemClock.sleep(stage.prng.next() * 500)
       await thaw()
       await stage.run.report(['thawed'], from, END_MS)
+      const seen: string[] = []
+      if (report.kind === 'failed') {
+        if (report.code !== 'STORE_UNAVAILABLE') return { ending: endingOf(report), seen }
+        // Frozen within a transaction, which holds the database until the tab is thawed: the other has said so, and tries again.
+        seen.push('database held by the frozen tab')
+        other.reload().catch(() => {})
+      }
       const ending = await stage.completeAny()
       // What the leader says once it is awake.
       await systemClock.sleep(500)
-      const failed = stage.run.reports.find(({ kind }) => kind === 'failed')
-      return { ...ending, seen: failed?.kind === 'failed' ? [failed.code] : ['leader had finished'] }
+      const last = stage.run.reports.findLast(({ kind, page }) => kind === 'failed' && page !== report.page)
+      return { ...ending, seen: [...seen, last?.kind === 'failed' ? last.code : 'leader had finished'] }
     },
   },
 

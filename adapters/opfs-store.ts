@@ -24,10 +24,12 @@ export interface OpfsParts {
   /** The run of the program; a slot counts as durable in another run than the one that made it. */
   readonly run: string
   readonly slotBytes: number
+  readonly settleMs: number
 }
 
 const RESERVE_BYTES = 32 * 1024 * 1024
 const SLOT_BYTES = 8 * 1024 * 1024
+const SETTLE_MS = 120_000
 let run: string | undefined
 const thisRun = () => (run ??= Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16)).join('-'))
 
@@ -43,12 +45,12 @@ const thisRun = () => (run ??= Array.from(crypto.getRandomValues(new Uint32Array
  * await start(job, { sources, sinks, checkpoints: { store: opfsCheckpoints('telemetry'), every: '10s' } })
  */
 export function opfsCheckpoints(name: string, options: OpfsCheckpointsOptions = {}): BrowserCheckpointStore {
-  return opfsStore(name, options, { run: thisRun(), slotBytes: SLOT_BYTES })
+  return opfsStore(name, options, { run: thisRun(), slotBytes: SLOT_BYTES, settleMs: SETTLE_MS })
 }
 
 /** {@link opfsCheckpoints} on given parts. */
 export function opfsStore(name: string, options: OpfsCheckpointsOptions, parts: OpfsParts): BrowserCheckpointStore {
-  const { run, slotBytes } = parts
+  const { run, slotBytes, settleMs } = parts
   const reserveBytes = options.reserveBytes ?? RESERVE_BYTES
   if (!Number.isSafeInteger(reserveBytes) || reserveBytes < 0)
     throw new RangeError(`reserveBytes must be an integer of at least 0, it is ${reserveBytes}`)
@@ -60,6 +62,6 @@ export function opfsStore(name: string, options: OpfsCheckpointsOptions, parts: 
     clock,
     locks: globalThis.navigator?.locks,
     certificates: certificatesOf(`opfs/${name}`, clock),
-    shelves: new SlotShelfMaker({ name, slotBytes, reserveBytes, run, clock }),
+    shelves: new SlotShelfMaker({ name, slotBytes, reserveBytes, run, settleMs, clock }),
   })
 }

@@ -49,7 +49,7 @@ export class SlotReserve implements Reserve {
     for (const slot of wanted) {
       await makeSlot(directory, slot, { slotBytes, clock, isStopped: () => this.#isStopped })
       this.#made.push(slot)
-      await list(slot)
+      await list({ ...slot, madeAtMs: clock.now() })
     }
   }
 }

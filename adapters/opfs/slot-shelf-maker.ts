@@ -27,6 +27,8 @@ export interface SlotOptions {
   readonly reserveBytes: number
   /** The run of the program: slots made in it are not settled yet. */
   readonly run: string
+  /** Age below which a slot counts as new, whatever the run. */
+  readonly settleMs: number
   readonly clock: Clock
 }
 
@@ -71,7 +73,7 @@ export class SlotShelfMaker implements ShelfMaker {
     }
     try {
       const found = table.slots.filter(({ id }) => files.has(id))
-      const slots = found.map((slot) => ({ ...slot, isSettled: slot.isSettled || slot.run !== this.#options.run }))
+      const slots = found.map((slot) => ({ ...slot, isSettled: slot.isSettled || this.#hasSettled(slot) }))
       await this.#removeOthers(directory, found)
       const wanted = this.#wanted(slots.length, table.nextId, slotBytes, locations)
       const nextId = table.nextId + wanted.length
@@ -114,6 +116,11 @@ export class SlotShelfMaker implements ShelfMaker {
     })
   }
 
+  #hasSettled({ run, madeAtMs }: SlotRecord): boolean {
+    const { run: now, settleMs, clock } = this.#options
+    return run !== now && clock.now() - madeAtMs >= settleMs
+  }
+
   /** The files of the table that are there and whole. */
   async #openFiles(directory: FileSystemDirectoryHandle, table: SlotTable, slotBytes: number): Promise<Map<number, SyncFile>> {
     const files = new Map<number, SyncFile>()
@@ -148,6 +155,7 @@ export class SlotShelfMaker implements ShelfMaker {
       id: nextId + index,
       stamp: newStamp(),
       run,
+      madeAtMs: 0,
       isSettled: false,
     }))
   }
@@ -188,6 +196,8 @@ function asTable(value: unknown): SlotTable {
 
 function isSlotRecord(value: unknown): value is SlotRecord {
   if (typeof value !== 'object' || value === null) return false
-  const { id, stamp, run, isSettled } = value as Partial<Record<keyof SlotRecord, unknown>>
-  return isCount(id) && typeof stamp === 'string' && typeof run === 'string' && typeof isSettled === 'boolean'
+  const { id, stamp, run, madeAtMs, isSettled } = value as Partial<Record<keyof SlotRecord, unknown>>
+  return (
+    isCount(id) && typeof stamp === 'string' && typeof run === 'string' && typeof madeAtMs === 'number' && typeof isSettled === 'boolean'
+  )
 }

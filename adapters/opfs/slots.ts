@@ -8,10 +8,11 @@
  *     │ stamp  │ block 1│ block 2│           │ block n│
  *     └────────┴────────┴────────┴──── … ────┴────────┘
  *
- * A new file is not durable, whatever `flush` says: in Chromium it was gone after every one of 24 power losses, while files of an earlier run of
- * the browser lost nothing. So a slot takes chunks only once it was found again, stamp and all, by a later run of the program; until then all chunks
- * go to the database. A page cannot tell whether its browser was restarted or only itself; should a slot be lost after all, its chunks are missing,
- * which recovery reports. Slots are written full of zeros when they are made: that reserves the space, which no other way does.
+ * A new file is not durable, whatever `flush` says: Chromium keeps the names of files in a database that it does not flush. After a power loss soon
+ * after slots were made they were gone, also when the browser had been restarted in between; once the system had written back what was dirty (30 s
+ * on Linux), they were there, restart or not. So a slot takes chunks only once a later run of the program finds it again, stamp and all, and it is
+ * two minutes old; until then all chunks go to the database. Should a slot be lost after all, its chunks are missing, which recovery reports.
+ * Slots are written full of zeros when they are made: that reserves the space, which no other way does.
  *
  * Invariant: a block that a committed location names is not written; chunks are only read from where a location in the database says.
  */
@@ -32,7 +33,8 @@ export interface SlotRecord {
   readonly stamp: string
   /** The run of the program that made it. */
   readonly run: string
-  /** Whether a later run has found it again. */
+  readonly madeAtMs: number
+  /** Whether a later run has found it again, and long enough after it was made. */
   readonly isSettled: boolean
 }
 

@@ -90,7 +90,7 @@ describe('files of OPFS', () => {
   })
 
   test('a slot that does not fit leaves no file', async () => {
-    const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', isSettled: false }
+    const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', madeAtMs: 0, isSettled: false }
     const { file, state } = memoryFile(10_000, (written, wanted) => (written < wanted ? 4294967288 : written))
     const { directory, removed } = directoryOf(new Map([['slot-000003', file]]))
     await expect(makeSlot(directory, slot, filling)).rejects.toMatchObject({ name: 'QuotaExceededError' })
@@ -99,7 +99,7 @@ describe('files of OPFS', () => {
   })
 
   test('a slot that is stopped on the way leaves no file', async () => {
-    const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', isSettled: false }
+    const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', madeAtMs: 0, isSettled: false }
     const { file, state } = memoryFile()
     const { directory, removed } = directoryOf(new Map([['slot-000003', file]]))
     await expect(makeSlot(directory, slot, { ...filling, isStopped: () => true })).rejects.toMatchObject({ name: 'AbortError' })
@@ -108,7 +108,7 @@ describe('files of OPFS', () => {
   })
 
   test('a slot is written full and flushed', async () => {
-    const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', isSettled: false }
+    const slot: SlotRecord = { id: 3, stamp: 'ab', run: '', madeAtMs: 0, isSettled: false }
     const { file, state } = memoryFile()
     await makeSlot(directoryOf(new Map([['slot-000003', file]])).directory, slot, filling)
     expect(state()).toMatchObject({ flushCount: 1, isClosed: true })

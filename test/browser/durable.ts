@@ -1,8 +1,12 @@
 /** A job whose checkpoints and results lie in the storage of the browser; killed and started again, its results must be those of an undisturbed run. */
 
 import { type BatchBuilder, collectSink, rowsSource, type Source, type SourceContext, type SplitPosition, start } from 'millrace'
-import { indexedDbCheckpoints, indexedDbSink, opfsCheckpoints } from 'millrace/browser'
+import { indexedDbCheckpoints, indexedDbSink } from 'millrace/browser'
+import { opfsStore } from '../../adapters/opfs-store.ts'
 import { fleetJob, fleetRows } from '../support/fleet-pipeline.ts'
+
+/** Slots that the next worker uses, and not one two minutes later. */
+const SOON_SETTLED = { run: crypto.randomUUID(), slotBytes: 8 << 20, settleMs: 0 }
 
 export interface DurableOptions {
   readonly name: string
@@ -18,7 +22,7 @@ export type DurableAnswer =
 /** Runs until the input is at its end. */
 export async function runDurable({ name, kind, rowCount, parallelism }: DurableOptions): Promise<DurableAnswer> {
   const options = { leadership: 'wait', stealAfter: '3s' } as const
-  const store = kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsCheckpoints(name, options)
+  const store = kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsStore(name, options, SOON_SETTLED)
   const restored = (await (await store.inspect()).generations()).length > 0
   try {
     const run = await start(fleetJob(), {

@@ -6,7 +6,7 @@
 
 import type { BrowserCheckpointStore, IndexedDbCheckpointsOptions } from '../../adapters/indexeddb-store.ts'
 import { indexedDbCheckpoints } from '../../adapters/indexeddb-store.ts'
-import { opfsCheckpoints } from '../../adapters/opfs-store.ts'
+import { opfsStore } from '../../adapters/opfs-store.ts'
 import { BLOCK_BYTES } from '../../adapters/opfs/slots.ts'
 import { openSyncFile } from '../../adapters/opfs/sync-file.ts'
 import type { CheckpointSession } from '../../runtime/checkpoint/checkpoint-store.ts'
@@ -23,14 +23,17 @@ export interface StoreArguments {
   readonly name: string
   readonly kind?: 'indexeddb' | 'opfs'
   readonly options?: IndexedDbCheckpointsOptions
+  /** Age from which slots of an earlier run are used. */
+  readonly settleMs?: number
 }
 
+const THIS_RUN = { run: crypto.randomUUID(), slotBytes: 8 << 20 }
 const sessions = new Map<string, CheckpointSession>()
 const copies = new Map<string, Map<string, (readonly [IDBValidKey, unknown])[]>>()
 const blockers: { close(): void }[] = []
 
-function storeOf({ name, kind = 'indexeddb', options = {} }: StoreArguments): BrowserCheckpointStore {
-  return kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsCheckpoints(name, options)
+function storeOf({ name, kind = 'indexeddb', options = {}, settleMs = 0 }: StoreArguments): BrowserCheckpointStore {
+  return kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsStore(name, options, { ...THIS_RUN, settleMs })
 }
 
 const session = (name: string): CheckpointSession => {

@@ -177,6 +177,19 @@ test.describe('slots of OPFS', () => {
     return { actor, store }
   }
 
+  test('that are new are not trusted by the next run', async ({ context }) => {
+    const page = await Actor.in(context)
+    const actor = page.worker('worker')
+    const store = { name: newName(), kind: 'opfs', settleMs: 120_000 } as const
+    await actor.do('open', store)
+    await actor.do('slotsMade', store.name, 4)
+    await actor.do('close', store.name)
+    await page.reload()
+    await actor.do('open', store)
+    await actor.do('commit', store.name, 1)
+    expect(await actor.do('shelved', store.name)).toBe(0)
+  })
+
   test('take chunks from the second run on, and give them back', async ({ context }) => {
     const { actor, store } = await settled(context)
     await actor.do('open', store)

@@ -40,7 +40,11 @@ export async function opfsPlace(areSettled: boolean): Promise<StorePlace> {
   const name = newName()
   let runCount = 0
   const store = (leadership: Leadership) =>
-    opfsStore(name, { leadership, reserveBytes: 512 * 1024 }, { run: String(areSettled ? runCount++ : 0), slotBytes: 256 * 1024 })
+    opfsStore(
+      name,
+      { leadership, reserveBytes: 512 * 1024 },
+      { run: String(areSettled ? runCount++ : 0), slotBytes: 256 * 1024, settleMs: 0 },
+    )
   if (areSettled) {
     const session = await store('refuse').open('contract')
     await slotsMade(`millrace-opfs/${name}`, 2)

@@ -18,10 +18,11 @@ export interface IndexedDbSinkOptions {
   /** Name of the object store for the rows; one for each sink. */
   readonly store: string
   /**
-   * Columns that name a row, such as the keys and `windowStart`: a later result of the same key takes the place of the one before, and one that is
-   * taken back is deleted. The key of a row is the array of their values; null is `[]`, booleans are 0 and 1. Default: rows are numbered from 0.
+   * Columns that name a row: a later result of the same key takes the place of the one before, and one that is taken back is deleted. The key of a
+   * row is the array of their values; null is `[]`, booleans are 0 and 1. `null`: rows are numbered from 0. Default: what tells results of a window
+   * apart, its bounds and the key columns, where the job knows it; else numbers.
    */
-  readonly key?: readonly string[]
+  readonly key?: readonly string[] | null
 }
 
 /**
@@ -32,7 +33,7 @@ export interface IndexedDbSinkOptions {
  * `SINK_STATE_LOST`, `SINK_KEY_MISSING` (a result without key is taken back); JobStateError `JOB_FENCED`.
  *
  * @example
- * const sinks = { minutes: indexedDbSink({ database: 'dashboard', store: 'minutes', key: ['device', 'windowStart'] }) }
+ * const sinks = { minutes: indexedDbSink({ database: 'dashboard', store: 'minutes' }) }
  */
 export function indexedDbSink({ database, store, key }: IndexedDbSinkOptions): Sink {
   if (database === '' || store === '' || store === 'millrace') {
@@ -41,11 +42,11 @@ export function indexedDbSink({ database, store, key }: IndexedDbSinkOptions): S
       `Cannot write ${JSON.stringify(database)}/${JSON.stringify(store)}; wanted two names, and not 'millrace' for the store, which keeps the commits`,
     )
   }
-  const target: SinkTarget = { database, store, key: key ?? null }
   return {
     kind: 'indexedDbSink',
     delivery: 'exactly-once',
     async open(context) {
+      const target: SinkTarget = { database, store, key: key === undefined ? context.traits.key : key }
       checkKey(target, context.schema)
       const owner = Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, '0')).join('')
       const connection = await openSinkDatabase(database, store, context.clock).catch((error: unknown) => {

@@ -27,7 +27,10 @@ export async function runDurable({ name, kind, rowCount, parallelism }: DurableO
   try {
     const run = await start(fleetJob(), {
       sources: { readings: slowly(rowsSource(fleetRows(rowCount))) },
-      sinks: { minutes: indexedDbSink({ database: name, store: 'minutes' }), late: indexedDbSink({ database: name, store: 'late' }) },
+      sinks: {
+        minutes: indexedDbSink({ database: name, store: 'minutes', key: null }),
+        late: indexedDbSink({ database: name, store: 'late', key: null }),
+      },
       parallelism,
       checkpoints: { store, every: '10ms' },
       onWarning: () => {},

@@ -12,7 +12,7 @@ import { systemClock } from '../../runtime/clock.ts'
 import { Dictionary } from '../../runtime/dictionary.ts'
 import { type PaneColumns, RecordBatch } from '../../runtime/record-batch.ts'
 import { bool, f64, schema, utf8 } from '../../runtime/schema.ts'
-import type { SinkContext, SinkState } from '../../runtime/sink/sink.ts'
+import type { RowTraits, SinkContext, SinkState } from '../../runtime/sink/sink.ts'
 import { newName, withDatabase } from './store-places.ts'
 
 const SCHEMA = schema({ device: utf8(), value: f64(), isOk: bool() })
@@ -48,11 +48,13 @@ const simple = (from: number, to: number) => batchOf(Array.from({ length: to - f
 
 export function sinkLaws(): void {
   describe('IndexedDB sink', () => {
+    const ofJob = { ending: new AbortController().signal, finished: new Promise<never>(() => {}), clock: systemClock }
+    const traits: RowTraits = { kind: 'events', key: null, timeColumn: null }
     const open = (
       database: string,
       epoch: number,
       restored: SinkState | null,
-      key?: readonly string[],
+      key?: readonly string[] | null,
       changes: Partial<SinkContext> = {},
     ) =>
       indexedDbSink({ database, store: 'rows', ...(key === undefined ? {} : { key }) }).open({
@@ -65,7 +67,8 @@ export function sinkLaws(): void {
         finished: Promise.resolve(),
         restored,
         hasCheckpoints: true,
-        clock: systemClock,
+        traits,
+        ...ofJob,
         ...changes,
       })
     const seen = (database: string) =>
@@ -181,6 +184,21 @@ export function sinkLaws(): void {
       expect(await seen(byDevice)).toEqual({ keys: [['a']], rows: [{ device: 'a', value: 2, isOk: true }] })
     })
 
+    test('without a key the job says what names a result, unless rows are to be numbered', async () => {
+      for (const [key, keys] of [
+        [undefined, [['d0', 0]]],
+        [null, [0]],
+      ] as const) {
+        const name = newName()
+        const changes = { traits: { kind: 'results', key: ['device', 'value'], timeColumn: null } } as const
+        const writer = await open(name, 1, null, key, changes)
+        await writer.write(simple(0, 1))
+        await writer.prepare(1)
+        await writer.commit(1)
+        expect((await seen(name)).keys).toEqual(keys)
+      }
+    })
+
     test('without a key a result that is taken back is refused', async () => {
       const writer = await open(newName(), 1, null)
       await expect(async () => writer.write(batchOf([['a', 1, true]], [CHANGE_DELETE]))).rejects.toMatchObject({ code: 'SINK_KEY_MISSING' })
@@ -253,7 +271,8 @@ export function sinkLaws(): void {
         finished: Promise.resolve(),
         restored: null,
         hasCheckpoints: false,
-        clock: systemClock,
+        traits,
+        ...ofJob,
       }
       const writers = await Promise.all(
         ['a', 'b'].map((store) => indexedDbSink({ database: name, store }).open({ ...context, name: store })),

@@ -2,6 +2,7 @@
 
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
+import { journalContract } from '../contract/journal-contract.ts'
 import { runSuite, type SuiteResult } from '../support/portable-suite.ts'
 import { journalLaws } from './journal-laws.ts'
 import { sinkLaws } from './sink-laws.ts'
@@ -16,6 +17,7 @@ checkpointStoreContract(
   { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
 )
 checkpointStoreContract('IndexedDB in a page', indexedDbPlace, BROWSER_STORE)
+journalContract('IndexedDB in a page', indexedDbPlace)
 journalLaws()
 sinkLaws()
 

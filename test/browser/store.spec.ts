@@ -9,7 +9,7 @@ test('every store of the page keeps the contract', async ({ page }) => {
   await page.waitForFunction('globalThis.runSuite')
   const { passed, failures } = await page.evaluate(() => runSuite())
   expect(failures).toEqual([])
-  expect(passed).toBeGreaterThan(55)
+  expect(passed).toBeGreaterThan(70)
 })
 
 test('every store of a worker keeps the contract', async ({ page }) => {
@@ -17,5 +17,5 @@ test('every store of a worker keeps the contract', async ({ page }) => {
   await page.waitForFunction('globalThis.runSuiteInWorker')
   const { passed, failures } = await page.evaluate(() => runSuiteInWorker())
   expect(failures).toEqual([])
-  expect(passed).toBeGreaterThan(65)
+  expect(passed).toBeGreaterThan(80)
 })

@@ -5,6 +5,7 @@ declare const runSuite: () => Promise<SuiteResult>
 declare const runSuiteInWorker: () => Promise<SuiteResult>
 
 test('every store of the page keeps the contract', async ({ page }) => {
+  test.setTimeout(240_000)
   await page.goto('/store')
   await page.waitForFunction('globalThis.runSuite')
   const { passed, failures } = await page.evaluate(() => runSuite())
@@ -13,6 +14,7 @@ test('every store of the page keeps the contract', async ({ page }) => {
 })
 
 test('every store of a worker keeps the contract', async ({ page }) => {
+  test.setTimeout(240_000)
   await page.goto('/store')
   await page.waitForFunction('globalThis.runSuiteInWorker')
   const { passed, failures } = await page.evaluate(() => runSuiteInWorker())

@@ -35,7 +35,7 @@ const readings = pipeline('fleet')
     'at',
     boundedOutOfOrderness(DISORDER_MS, {
       // A device whose clock is ahead must not close the windows of the others.
-      maxFutureSkew: '400ms',
+      maxFutureSkew: '250ms',
       // A gap in the connection is no passing of event time: the feed goes on where it was.
       flushAfter: Number.POSITIVE_INFINITY,
     }),
@@ -43,10 +43,10 @@ const readings = pipeline('fleet')
   // A sensor without connection says -127 °C.
   .filter(col('celsius').gt(-100), { uid: 'plausible' })
 
-// The boxes of the event-time picture: filled while they are open, corrected twice a second at most when they have closed.
+// The boxes of the event-time picture: filled while they are open, corrected once a second at most when they have closed.
 readings
   .window(tumbling(WINDOW_MS), { uid: 'fleet-windows' })
-  .trigger(onWatermark({ early: onProcessingTime('200ms'), late: onProcessingTime('400ms') }))
+  .trigger(onWatermark({ early: onProcessingTime('200ms'), late: onProcessingTime('1s') }))
   .allowedLateness(LATENESS_MS)
   .closing()
   .aggregate({ n: count(), mean: mean('celsius') })
@@ -58,9 +58,9 @@ readings
   .aggregate({
     n: count(),
     mean: mean('celsius'),
-    low: quantile('celsius', 0.05),
-    middle: quantile('celsius', 0.5),
-    high: quantile('celsius', 0.95),
+    low: quantile('celsius', 0.05, { accuracy: 0.002 }),
+    middle: quantile('celsius', 0.5, { accuracy: 0.002 }),
+    high: quantile('celsius', 0.95, { accuracy: 0.002 }),
   })
   .sink('trend')
 

@@ -16,6 +16,8 @@ export interface TracedReading {
   readonly device: number
   readonly at: number
   readonly celsius: number
+  /** When the job read it, ms since the epoch, with fractions. */
+  readonly arrivedMs: number
 }
 
 export interface SourceWatcher {
@@ -74,6 +76,7 @@ function column(builder: BatchBuilder, name: string) {
 
 function trace(builder: BatchBuilder, firstRow: number, watcher: SourceWatcher): void {
   const traced = column(builder, 'traced').values
+  const arrivedMs = performance.timeOrigin + performance.now()
   for (let row = firstRow; row < builder.rowCount; row++) {
     if (traced[row] === 0) continue
     watcher.traced({
@@ -81,6 +84,7 @@ function trace(builder: BatchBuilder, firstRow: number, watcher: SourceWatcher):
       device: deviceOf(builder.dictionary.stringAt(Number(column(builder, 'device').values[row]))),
       at: Number(column(builder, 'at').values[row]),
       celsius: Number(column(builder, 'celsius').values[row]),
+      arrivedMs,
     })
   }
 }

@@ -54,13 +54,14 @@ function connect(port: MessagePort): void {
   const own = { port, feed: null as Feed | null }
   reader = own
   port.onmessage = ({ data }: MessageEvent<ReaderHello>) => {
-    if (log === null || isOffline) return
+    if (log === null || isOffline) return disconnect()
     const carrier = { send: (message: string) => port.postMessage(message), backlogBytes: 0 }
     own.feed = new Feed({ log, carrier, from: data.resume, aheadMax: AHEAD_MAX })
   }
 }
 
 function disconnect(): void {
+  reader?.port.postMessage({ kind: 'closed' })
   reader?.port.close()
   reader = null
 }

@@ -69,7 +69,7 @@ export class Fleet {
     this.#usual = Float64Array.from(numbers, (device) => kind(device).usual + (chance(seed, device) - 0.5) * 2.4)
     this.#swing = Float64Array.from(numbers, (device) => kind(device).swing * (0.75 + 0.5 * chance(seed + 1, device)))
     // Neighbours stand near each other, so their days are nearly the same: the sun wanders over the fleet.
-    this.#phase = Float64Array.from(numbers, (device) => device * 0.0017 + chance(seed + 2, device) * 0.05)
+    this.#phase = Float64Array.from(numbers, (device) => device * 0.0006 + chance(seed + 2, device) * 0.05)
   }
 
   /** What a device measures at a time, before noise. */
@@ -91,7 +91,7 @@ export class Fleet {
   clockSkewMs(device: number, skewed: number): number {
     if (chance(this.seed + 3, device) >= skewed) return 0
     const skew = chance(this.seed + 4, device) * 2 - 1
-    return Math.round(Math.sign(skew) * (600 + Math.abs(skew) * 7_400))
+    return Math.round(Math.sign(skew) * (1_500 + Math.abs(skew) * 6_500))
   }
 }
 

@@ -44,8 +44,8 @@ export interface SettingRange {
 export const DEFAULT_SETTINGS: FleetSettings = {
   rate: 20_000,
   devices: 1_000,
-  delayMs: 120,
-  disorder: 0.8,
+  delayMs: 250,
+  disorder: 0.6,
   stragglers: 0.002,
   stragglerSeconds: 30,
   skewed: 0.005,

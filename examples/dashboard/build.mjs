@@ -53,7 +53,10 @@ function sizesOf(metafile, folder) {
   let library = 0
   for (const [path, { inputs, bytes }] of Object.entries(metafile.outputs)) {
     const compressed = gzipSync(readFileSync(path)).length
-    const ofLibrary = Object.entries(inputs).reduce((sum, [name, { bytesInOutput }]) => sum + (/(^|\/)dist\/|node_modules\/(comlink|idb)\//.test(name) ? bytesInOutput : 0), 0)
+    const ofLibrary = Object.entries(inputs).reduce(
+      (sum, [name, { bytesInOutput }]) => sum + (/(^|\/)dist\/|node_modules\/(comlink|idb)\//.test(name) ? bytesInOutput : 0),
+      0,
+    )
     const share = bytes === 0 ? 0 : ofLibrary / bytes
     library += compressed * share
     own += compressed * (1 - share)

@@ -7,21 +7,20 @@
  */
 
 import { viewSink } from 'millrace'
-import { memoryCheckpoints } from 'millrace/browser'
+import { indexedDbCheckpoints } from 'millrace/browser'
 import { type ServeContext, serve } from 'millrace/worker'
-import { type OpenChannel, feedSource } from './feed-source.ts'
 import { job } from './job.ts'
+import { type AskForPort, type FeedAddress, readingsSource } from './readings-source.ts'
 import { deviceSink, lateSink } from './table/cell-sink.ts'
 import { type FromJob, PagePort, type TableName, type ToJob } from './table/page-port.ts'
-import { watchedSource } from './watched-source.ts'
+import { type TracedReading, watchedSource } from './watched-source.ts'
 
 export interface JobParameters {
   /** Names the job's storage; another one begins anew. */
   readonly storage: string
   readonly parallelism: number
   readonly host: 'auto' | 'workers' | 'shared' | 'transferred' | 'inline'
-  /** Where readings come from: a feed at this address, or a port that the page hands over. */
-  readonly feed: { readonly kind: 'websocket'; readonly url: string } | { readonly kind: 'page' }
+  readonly feed: FeedAddress
 }
 
 const post = (message: FromJob, transfer: Transferable[] = []) => globalThis.postMessage(message, { transfer })
@@ -40,17 +39,18 @@ serve(job, ({ parameters }: ServeContext<JobParameters>) => {
     loaded: (table: Parameters<PagePort['loaded']>[1]) => page.loaded(name, table),
     written: (_table: unknown, batch: Parameters<PagePort['late']>[0]) => (name === 'late' ? page.late(batch) : page.written()),
   })
-  const channel = feed.kind === 'websocket' ? socketChannel(feed.url) : pageChannel
+  const watcher = { reached: (number: number) => page.reached(number), traced: (reading: TracedReading) => page.traced(reading) }
   const database = `${storage}-cells`
   return {
-    sources: { readings: watchedSource(feedSource(channel), { reached: (number) => page.reached(number), traced: (reading) => page.traced(reading) }) },
+    sources: { readings: watchedSource(readingsSource(feed, askForPort), watcher) },
     sinks: {
       devices: deviceSink({ database, listener: listener('devices') }),
       late: lateSink({ database, listener: listener('late') }),
       fleet: viewSink({ rowsMax: 64, durable: true }),
       trend: viewSink({ rowsMax: 330, durable: true }),
     },
-    checkpoints: { store: storeOf(storage), every: '2s' },
+    // The worker before may still be going: then this one waits until it is gone, or silent.
+    checkpoints: { store: indexedDbCheckpoints(storage, { leadership: 'wait', stealAfter: '3s' }), every: '2s' },
     parallelism,
     host,
     worker: kernelWorker,
@@ -59,13 +59,6 @@ serve(job, ({ parameters }: ServeContext<JobParameters>) => {
     restart: { attempts: 20, within: '1m' },
   }
 })
-
-const stores = new Map<string, ReturnType<typeof memoryCheckpoints>>()
-function storeOf(storage: string) {
-  let store = stores.get(storage)
-  if (store === undefined) stores.set(storage, (store = memoryCheckpoints()))
-  return store
-}
 
 function kernelWorker(): Worker {
   const worker = new Worker(new URL('./kernel-worker.js', import.meta.url), { type: 'module', name: 'kernel' })
@@ -86,36 +79,15 @@ function crash(): void {
   Worker.prototype.terminate.call(victim)
 }
 
-function socketChannel(url: string): OpenChannel {
-  return (from, { message, lost }) => {
-    const socket = new WebSocket(url)
-    socket.onopen = () => socket.send(JSON.stringify({ resume: from }))
-    socket.onmessage = ({ data }: MessageEvent<string>) => message(data)
-    socket.onclose = lost
-    return {
-      close() {
-        socket.onclose = null
-        socket.close()
-      },
-    }
-  }
-}
-
 /** A port to the feed's worker, by way of the page, which knows both. */
-const pageChannel: OpenChannel = (from, { message, lost }) => {
-  let port: MessagePort | null = null
-  const take = (given: MessagePort) => {
+const askForPort: AskForPort = (answer) => {
+  const take = (port: MessagePort) => {
     gotPort = null
-    port = given
-    port.onmessage = ({ data }: MessageEvent<string | { readonly kind: 'closed' }>) => (typeof data === 'string' ? message(data) : lost())
-    port.postMessage({ resume: from })
+    answer(port)
   }
   gotPort = take
   post({ kind: 'reader-wanted' })
-  return {
-    close() {
-      if (gotPort === take) gotPort = null
-      port?.close()
-    },
+  return () => {
+    if (gotPort === take) gotPort = null
   }
 }

@@ -33,7 +33,10 @@ export function watchedSource(source: Source, watcher: SourceWatcher): Source {
     isBounded: source.isBounded,
     async splits(context) {
       const splits = await source.splits(context)
-      return splits.map((split) => ({ splitId: split.splitId, open: async (position) => watchedReader(await split.open(position), watcher) }))
+      return splits.map((split) => ({
+        splitId: split.splitId,
+        open: async (position) => watchedReader(await split.open(position), watcher),
+      }))
     },
   }
 }
@@ -43,7 +46,8 @@ function watchedReader(reader: SplitReader, watcher: SourceWatcher): SplitReader
     const numbers = column(builder, 'number').values
     let last = builder.rowCount > firstRow ? Number(numbers[builder.rowCount - 1]) : -1
     // A damaged line is no row, but shows its number.
-    for (const { preview } of builder.deadLetters.slice(firstLetter)) last = Math.max(last, Number(/"number":(\d+),/.exec(preview)?.[1] ?? -1))
+    for (const { preview } of builder.deadLetters.slice(firstLetter))
+      last = Math.max(last, Number(/"number":(\d+),/.exec(preview)?.[1] ?? -1))
     if (last >= 0) watcher.reached(last + 1)
     trace(builder, firstRow, watcher)
   }

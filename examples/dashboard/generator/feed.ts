@@ -5,7 +5,8 @@
  * A reader that was away gets what it has missed first, as fast as it takes it.
  *
  * Invariant: a feed sends every reading from its first number on once, in order, and never more than `aheadMax` readings, or what the carrier
- * holds, before they were taken.
+ * holds, before they were taken. A message that begins at a number has at least the lines of any that began there before: so a reader may go on
+ * within one.
  */
 
 import type { FeedLog } from './feed-log.ts'

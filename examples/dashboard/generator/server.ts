@@ -43,7 +43,9 @@ export class FeedServer {
     if (!isFeed && !pathname.endsWith('/control')) return void socket.destroy()
     // As without a network: no answer that could be told from one.
     if (isFeed && (channel.isOffline || channel.log === null)) return void socket.destroy()
-    this.#sockets.handleUpgrade(request, socket, head, (client) => (isFeed ? this.#reader(client, channel) : this.#control(client, channel)))
+    this.#sockets.handleUpgrade(request, socket, head, (client) =>
+      isFeed ? this.#reader(client, channel) : this.#control(client, channel),
+    )
   }
 
   close(): void {

@@ -27,7 +27,10 @@ const REST_MS = 220
 export class Controls {
   readonly #events: ControlEvents
   #settings: FleetSettings
-  readonly #sliders = new Map<string, { readonly range: SettingRange; readonly input: HTMLInputElement; readonly output: HTMLOutputElement }>()
+  readonly #sliders = new Map<
+    string,
+    { readonly range: SettingRange; readonly input: HTMLInputElement; readonly output: HTMLOutputElement }
+  >()
   #timer: ReturnType<typeof setTimeout> | null = null
 
   constructor(settings: FleetSettings, events: ControlEvents) {
@@ -48,7 +51,8 @@ export class Controls {
   }
 
   parallelism(parallelism: number): void {
-    for (const input of document.querySelectorAll<HTMLInputElement>('#parallelism input')) input.checked = Number(input.value) === parallelism
+    for (const input of document.querySelectorAll<HTMLInputElement>('#parallelism input'))
+      input.checked = Number(input.value) === parallelism
   }
 
   #makeSliders(): void {
@@ -67,12 +71,21 @@ export class Controls {
     const id = `set-${range.name}`
     const label = Object.assign(document.createElement('label'), { htmlFor: id, textContent: range.label })
     const output = document.createElement('output')
-    const input = Object.assign(document.createElement('input'), { type: 'range', id, min: '0', max: String(range.steps.length - 1), step: '1' })
+    const input = Object.assign(document.createElement('input'), {
+      type: 'range',
+      id,
+      min: '0',
+      max: String(range.steps.length - 1),
+      step: '1',
+    })
     box.className = 'slider'
     box.title = range.hint
     output.htmlFor.add(id)
     const value = this.#settings[range.name]
-    const nearest = range.steps.reduce((best, step, index) => (Math.abs(step - value) < Math.abs(range.steps[best]! - value) ? index : best), 0)
+    const nearest = range.steps.reduce(
+      (best, step, index) => (Math.abs(step - value) < Math.abs(range.steps[best]! - value) ? index : best),
+      0,
+    )
     input.value = String(nearest)
     input.setAttribute('aria-description', range.hint)
     const show = () => {
@@ -132,7 +145,13 @@ export class Controls {
     addEventListener('keydown', (event) => {
       const target = event.target as HTMLElement
       // Letters belong to whoever takes text, and to the browser when a modifier is held.
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest('select, dialog[open], input:not([type=range], [type=radio])') !== null) return
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        target.closest('select, dialog[open], input:not([type=range], [type=radio])') !== null
+      )
+        return
       if (['1', '2', '4'].includes(event.key)) {
         this.parallelism(Number(event.key))
         return this.#events.parallelism(Number(event.key))

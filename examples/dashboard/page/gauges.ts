@@ -30,7 +30,10 @@ export class Gauges implements Drawn {
     setText(byId('gauge-checkpoint'), last === undefined ? '–' : `${formatBytes(last.bytesWritten)} in ${formatDuration(last.durationMs)}`)
     this.#line(this.#surfaces[0]!, records, 'water')
     this.#line(this.#surfaces[1]!, lags, 'ink-2')
-    this.#bars(this.#surfaces[2]!, checkpoints.map(({ bytesWritten }) => bytesWritten))
+    this.#bars(
+      this.#surfaces[2]!,
+      checkpoints.map(({ bytesWritten }) => bytesWritten),
+    )
   }
 
   #line(surface: Surface, values: readonly number[], colour: ColourName): void {

@@ -73,9 +73,33 @@ const NODES: readonly NodeSpec[] = [
     lane: 1.5,
     lines: ({ filtered }) => ['above −100 °C', `${formatShort(filtered)} out`],
   },
-  { id: 'fleet-windows', name: 'fleet, 5 s', column: 3, lane: 0, isWorker: true, lines: windowLines('fleet-windows'), level: ringOf('fleet-windows') },
-  { id: 'device-windows', name: 'each device, 5 s', column: 3, lane: 1.5, isWorker: true, lines: windowLines('device-windows'), level: ringOf('device-windows') },
-  { id: 'trend-windows', name: 'fleet, last 10 s', column: 3, lane: 3, isWorker: true, lines: windowLines('trend-windows'), level: ringOf('trend-windows') },
+  {
+    id: 'fleet-windows',
+    name: 'fleet, 5 s',
+    column: 3,
+    lane: 0,
+    isWorker: true,
+    lines: windowLines('fleet-windows'),
+    level: ringOf('fleet-windows'),
+  },
+  {
+    id: 'device-windows',
+    name: 'each device, 5 s',
+    column: 3,
+    lane: 1.5,
+    isWorker: true,
+    lines: windowLines('device-windows'),
+    level: ringOf('device-windows'),
+  },
+  {
+    id: 'trend-windows',
+    name: 'fleet, last 10 s',
+    column: 3,
+    lane: 3,
+    isWorker: true,
+    lines: windowLines('trend-windows'),
+    level: ringOf('trend-windows'),
+  },
   { id: 'fleet', name: 'view of windows', column: 4, lane: 0, lines: sinkLines('fleet') },
   { id: 'devices', name: 'table of devices', column: 4, lane: 1, lines: sinkLines('devices') },
   { id: 'late', name: 'too late', column: 4, lane: 2, lines: sinkLines('late') },
@@ -126,7 +150,8 @@ export class JobGraph implements Drawn {
   }
 
   #note(status: JobStatus): void {
-    const workers = status.tier === 'inline' ? 'no kernel workers' : `${status.parallelism} kernel ${status.parallelism === 1 ? 'worker' : 'workers'}`
+    const workers =
+      status.tier === 'inline' ? 'no kernel workers' : `${status.parallelism} kernel ${status.parallelism === 1 ? 'worker' : 'workers'}`
     const restarts = status.restarts === 0 ? '' : `, restarted ${status.restarts} ×`
     const last = status.checkpoints.last
     const checkpoint = last === null ? '' : `, checkpoint ${last.checkpointId} ${formatDuration(Date.now() - last.completedAtMs)} ago`

@@ -43,7 +43,7 @@ export class JobLink {
       this.#remote = await connect<Job, JobParameters>(() => this.#makeWorker(), {
         parameters: () => this.#parameters,
         restart: { attempts: 20, within: '1m' },
-        aliveTimeout: '3s',
+        aliveTimeout: '8s',
       })
       void this.#remote.finished.catch((error: unknown) => this.#events.state('failed', messageOf(error)))
       this.#events.views(this.#remote)

@@ -81,7 +81,14 @@ export class LedgerPanel implements Drawn {
 
   /** Figures for tests and measurements. */
   get figures() {
-    return { state: this.#state, windows: this.#windows, cells: this.#cells, readings: this.#readings, differences: this.#differences, ...this.#sums() }
+    return {
+      state: this.#state,
+      windows: this.#windows,
+      cells: this.#cells,
+      readings: this.#readings,
+      differences: this.#differences,
+      ...this.#sums(),
+    }
   }
 
   frame(nowMs: number): void {
@@ -119,7 +126,13 @@ export class LedgerPanel implements Drawn {
     for (const startMs of cells.keys()) {
       const isFinal = watermarkMs >= startMs + WINDOW_MS - 1 + LATENESS_MS
       if (!isFinal || startMs < this.#fromMs || this.#done.has(startMs) || this.#pending.has(startMs)) continue
-      this.#pending.set(startMs, { startMs, dueMs: nowMs + SETTLE_MS, number: Math.max(reachedNumber, this.#goal), attempts: 0, isSent: false })
+      this.#pending.set(startMs, {
+        startMs,
+        dueMs: nowMs + SETTLE_MS,
+        number: Math.max(reachedNumber, this.#goal),
+        attempts: 0,
+        isSent: false,
+      })
     }
     // The auditor goes no further than to where something is still to be compared.
     const goal = Math.min(reachedNumber, ...Array.from(this.#pending.values(), ({ number }) => number))
@@ -148,7 +161,11 @@ export class LedgerPanel implements Drawn {
     if (pending === undefined) return
     if (comparison.differences > 0 && ++pending.attempts < ATTEMPTS) {
       // Something may still be on its way: once more, by what has been read by now.
-      Object.assign(pending, { isSent: false, number: Math.max(this.#model.reachedNumber, this.#goal), dueMs: performance.timeOrigin + performance.now() + RETRY_MS })
+      Object.assign(pending, {
+        isSent: false,
+        number: Math.max(this.#model.reachedNumber, this.#goal),
+        dueMs: performance.timeOrigin + performance.now() + RETRY_MS,
+      })
       return
     }
     this.#pending.delete(comparison.startMs)
@@ -182,7 +199,8 @@ export class LedgerPanel implements Drawn {
     if (first !== undefined) {
       return `Window ${formatWindow(first.startMs, first.startMs + WINDOW_MS)} differs in ${formatCount(first.differences)} cells: ${first.example}.`
     }
-    if (this.#windows === 0) return 'Final windows are compared, device by device, with what the generator sent. The first is final 27 seconds after it began.'
+    if (this.#windows === 0)
+      return 'Final windows are compared, device by device, with what the generator sent. The first is final 27 seconds after it began.'
     return `Compared with what the generator sent: ${formatCount(this.#windows)} final windows, ${formatCount(this.#cells)} results of devices, ${formatCount(this.#readings)} readings. Differences: 0.`
   }
 

@@ -4,6 +4,7 @@
  * Before: index.html. After: everything one sees. What flows: feed → job worker → model → panels; controls → feed and job.
  */
 
+import { indexedDbCheckpoints } from 'millrace/browser'
 import { DEFAULT_SETTINGS } from '../generator/settings.ts'
 import type { FeedReport } from '../generator/feed-protocol.ts'
 import { LATENESS_MS, WINDOW_MS } from '../cells.ts'
@@ -89,8 +90,7 @@ async function main(): Promise<void> {
     if (report.kind === 'sent') model.sentNumber = report.number
     else change(report.segment.settings)
   }
-  const feed: FeedLink =
-    session.feed === 'page' ? workerFeed(onReport) : serverFeed(socketUrl(`control?log=${session.storage}`), onReport)
+  const feed: FeedLink = session.feed === 'page' ? workerFeed(onReport) : serverFeed(socketUrl(`control?log=${session.storage}`), onReport)
   feed.begin(session.log)
 
   // Job
@@ -112,7 +112,9 @@ async function main(): Promise<void> {
         model.takeStatus(status, wallMs())
         rates.take(status, wallMs())
         if (before !== null && status.restarts > before.restarts) {
-          announce(`The job has restarted itself from checkpoint ${status.recoveredFrom?.checkpointId ?? 'none'}: ${status.lastFailure?.message ?? ''}`)
+          announce(
+            `The job has restarted itself from checkpoint ${status.recoveredFrom?.checkpointId ?? 'none'}: ${status.lastFailure?.message ?? ''}`,
+          )
           note(`Restarted from checkpoint ${status.recoveredFrom?.checkpointId ?? '–'} after ${status.lastFailure?.code ?? 'a failure'}.`)
         }
       },
@@ -153,7 +155,11 @@ async function main(): Promise<void> {
       feed.offline(isOffline)
       controls.offline(isOffline)
       announce(isOffline ? 'Offline: the connection to the fleet is closed.' : 'Online again.')
-      note(isOffline ? 'The connection is closed. The fleet goes on; what it sends waits.' : 'Connected again; the feed goes on where the job was.')
+      note(
+        isOffline
+          ? 'The connection is closed. The fleet goes on; what it sends waits.'
+          : 'Connected again; the feed goes on where the job was.',
+      )
       showFacts()
     },
     reload: () => location.reload(),
@@ -189,8 +195,11 @@ async function main(): Promise<void> {
     const old = session.storage
     Session.begin({ nowMs: wallMs(), feed: kind, settings: session.settings, seed, parallelism: session.parallelism })
     job.close()
-    for (const name of [old, `${old}-cells`]) indexedDB.deleteDatabase(name)
-    location.reload()
+    indexedDB.deleteDatabase(`${old}-cells`)
+    void indexedDbCheckpoints(old, { leadership: 'wait', stealAfter: '1s' })
+      .destroy()
+      .catch(() => {})
+      .then(() => location.reload())
   }
 
   function showHero(): void {
@@ -223,12 +232,15 @@ async function main(): Promise<void> {
   setInterval(() => session.seen(wallMs()), 1_000)
   frames.start()
   // For tests and measurements, and for whoever opens the console.
-  Object.assign(globalThis, { dashboard: { model, ledger, session, job, frames, rates, defaults: DEFAULT_SETTINGS, change, duration: formatDuration } })
+  Object.assign(globalThis, {
+    dashboard: { model, ledger, session, job, frames, rates, defaults: DEFAULT_SETTINGS, change, duration: formatDuration },
+  })
   await job.start()
 }
 
 function tierNote(tier: string | undefined): string {
-  if (tier === 'transferred') return 'Tier “transferred”: batches move between workers, as this page is not cross-origin isolated. Serve it with COOP same-origin and COEP require-corp, and they share memory.'
+  if (tier === 'transferred')
+    return 'Tier “transferred”: batches move between workers, as this page is not cross-origin isolated. Serve it with COOP same-origin and COEP require-corp, and they share memory.'
   if (tier === 'inline') return 'Tier “inline”: the job runs on one thread, beside this page.'
   return ''
 }

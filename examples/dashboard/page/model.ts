@@ -147,7 +147,8 @@ export class Model {
         })
       } else if (known.n !== n || known.timing !== timing || known.mean !== mean) {
         const isCorrection = timing === 2 && n !== known.n
-        if (isCorrection) Object.assign(known, { before: { n: known.n, mean: known.mean }, changedMs: nowMs, corrections: known.corrections + 1 })
+        if (isCorrection)
+          Object.assign(known, { before: { n: known.n, mean: known.mean }, changedMs: nowMs, corrections: known.corrections + 1 })
         Object.assign(known, { n, mean, timing })
         if (pane === 0) known.corrections = 0
       }

@@ -90,7 +90,8 @@ export class TopTable implements Drawn {
     for (let step = 0; step < SPARK_WINDOWS; step++) {
       const cells = this.#model.cells.get(endMs - (SPARK_WINDOWS - 1 - step) * WINDOW_MS)
       const n = cells?.n[device] ?? 0
-      if (cells !== undefined && n > 0) points.push({ x: (step / (SPARK_WINDOWS - 1)) * (SPARK.width - 5) + 2, value: cells.sum[device]! / n })
+      if (cells !== undefined && n > 0)
+        points.push({ x: (step / (SPARK_WINDOWS - 1)) * (SPARK.width - 5) + 2, value: cells.sum[device]! / n })
     }
     if (points.length === 0) return
     const values = points.map(({ value }) => value)

@@ -115,7 +115,13 @@ export class TrendChart implements Drawn {
         },
         axes: [
           { ...axis, size: 0, values: () => [], incrs: [60] },
-          { ...axis, size: gutterOf(width), gap: 8, incrs: [10, 20, 50], values: (_plot, values) => values.map((value) => `${value}°`.replace('-', '−')) },
+          {
+            ...axis,
+            size: gutterOf(width),
+            gap: 8,
+            incrs: [10, 20, 50],
+            values: (_plot, values) => values.map((value) => `${value}°`.replace('-', '−')),
+          },
         ],
         bands: [{ series: [2, 1], fill: palette.alpha('ink', 0.1) }],
         series: [

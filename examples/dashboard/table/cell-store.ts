@@ -82,9 +82,7 @@ export class CellStore {
     const oldestCut = this.#cuts[0]!
     const base = new Map<number, VersionKey>()
     for (const key of this.#versions) if (compareCuts(cutOf(key), oldestCut) <= 0) base.set(key[1], key)
-    const gone = this.#versions.filter(
-      (key) => key[1] < oldestMs || (compareCuts(cutOf(key), oldestCut) <= 0 && base.get(key[1]) !== key),
-    )
+    const gone = this.#versions.filter((key) => key[1] < oldestMs || (compareCuts(cutOf(key), oldestCut) <= 0 && base.get(key[1]) !== key))
     const isGone = new Set(gone)
     this.#versions = this.#versions.filter((key) => !isGone.has(key))
     await this.#remove(gone)

@@ -199,7 +199,15 @@ export class Strip implements Drawn {
     const endX = scene.x(mark - LATENESS_MS)
     const y = scene.top + 15
     if (endX > 96) this.#label(context, 'too late', endX - 12, y, this.#palette.get('rose'), 'right')
-    if (x - endX > 200) this.#label(context, scene.isNarrow ? 'corrects' : 'its window has closed: corrects it', x - 14, y, this.#palette.get('amber'), 'right')
+    if (x - endX > 200)
+      this.#label(
+        context,
+        scene.isNarrow ? 'corrects' : 'its window has closed: corrects it',
+        x - 14,
+        y,
+        this.#palette.get('amber'),
+        'right',
+      )
     if (!scene.isNarrow) this.#label(context, 'arrives in time', scene.x(topMs) + 26, y, this.#palette.get('dot'), 'left')
   }
 

@@ -80,7 +80,13 @@ export class WindowBoxes {
   #text(
     context: CanvasRenderingContext2D,
     scene: Scene,
-    box: { readonly window: FleetWindow; readonly state: WindowState; readonly glow: number; readonly left: number; readonly width: number },
+    box: {
+      readonly window: FleetWindow
+      readonly state: WindowState
+      readonly glow: number
+      readonly left: number
+      readonly width: number
+    },
   ): void {
     const { window, state, glow, left, width } = box
     const palette = this.#palette

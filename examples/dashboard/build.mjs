@@ -30,7 +30,7 @@ export async function buildDashboard(folder = here('../../dist/dashboard')) {
     splitting: true,
     format: 'esm',
     target: 'es2022',
-    minify: true,
+    minify: process.env['MILLRACE_UNMINIFIED'] === undefined,
     conditions: ['browser'],
     chunkNames: 'chunks/[hash]',
     metafile: true,

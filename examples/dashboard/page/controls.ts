@@ -142,7 +142,11 @@ export class Controls {
       term.append(...keys.map((key) => Object.assign(document.createElement('kbd'), { textContent: key })))
       list.append(term, Object.assign(document.createElement('dd'), { textContent: what }))
     }
+    const toggle = byId<HTMLInputElement>('keys-on')
+    toggle.checked = localStorage.getItem('millrace.keys') !== 'off'
+    toggle.addEventListener('change', () => localStorage.setItem('millrace.keys', toggle.checked ? 'on' : 'off'))
     addEventListener('keydown', (event) => {
+      if (!toggle.checked) return
       const target = event.target as HTMLElement
       // Letters belong to whoever takes text, and to the browser when a modifier is held.
       if (

@@ -14,17 +14,27 @@ export function formatShort(value: number): string {
   return `${(value / 1e6).toPrecision(3)}M`
 }
 
+const seconds = new Map<number, string>()
+
+/** Hours, minutes, seconds. What was asked for is remembered for a while: pictures ask for the same moments in every frame. */
 export function formatClock(ms: number): string {
-  return clock.format(ms)
+  const second = Math.floor(ms / 1000)
+  let text = seconds.get(second)
+  if (text === undefined) {
+    if (seconds.size > 500) seconds.clear()
+    text = clock.format(second * 1000)
+    seconds.set(second, text)
+  }
+  return text
 }
 
 /** Hours, minutes, seconds and tenths. */
 export function formatMoment(ms: number): string {
-  return `${clock.format(ms)}.${Math.floor((((ms % 1000) + 1000) % 1000) / 100)}`
+  return `${formatClock(ms)}.${Math.floor((((ms % 1000) + 1000) % 1000) / 100)}`
 }
 
 export function formatWindow(startMs: number, endMs: number): string {
-  return `${clock.format(startMs)}–${clock.format(endMs).slice(6)}`
+  return `${formatClock(startMs)}–${formatClock(endMs).slice(6)}`
 }
 
 export function formatDuration(ms: number): string {

@@ -20,8 +20,10 @@ import type { Model } from './model.ts'
 const SETTLE_MS = 1_500
 const RETRY_MS = 1_500
 const ATTEMPTS = 6
-/** Counts and numbers arrive apart, so they are equal now and then only: at least once in this time. */
-const PATIENCE_MS = 8_000
+/** Counts and numbers arrive apart, so they are equal now and then only: at least once in so many statuses. */
+const STATUSES_MAX = 100
+/** With so many readings in flight the job catches up, and reads without a pause in which they could be equal. */
+const CATCHING_UP = 150_000
 
 interface Pending {
   readonly startMs: number
@@ -42,8 +44,8 @@ export class LedgerPanel implements Drawn {
   #cells = 0
   #readings = 0
   #differences: Comparison[] = []
-  /** When count and number were last seen equal, and how far the auditor may have gone. */
-  #equalMs = 0
+  /** Statuses since count and number were last equal, and how far the auditor may have gone. */
+  #unequal = 0
   #goal = 0
   /** Called when the verdict changes. */
   readonly #onVerdict: (state: LedgerState, words: string) => void
@@ -73,6 +75,13 @@ export class LedgerPanel implements Drawn {
   /** The job goes through some time once more: what is being compared is compared later. */
   interrupted(): void {
     this.#pending.clear()
+    this.#unequal = 0
+  }
+
+  /** A status has come. */
+  status(): void {
+    const { isEqual, flight } = this.#sums()
+    this.#unequal = isEqual || flight > CATCHING_UP ? 0 : this.#unequal + 1
   }
 
   get state(): LedgerState {
@@ -86,6 +95,8 @@ export class LedgerPanel implements Drawn {
       windows: this.#windows,
       cells: this.#cells,
       readings: this.#readings,
+      /** Up to which event time windows were compared. */
+      comparedMs: Math.max(0, ...Array.from(this.#done, (startMs) => startMs + WINDOW_MS)),
       differences: this.#differences,
       ...this.#sums(),
     }
@@ -93,16 +104,14 @@ export class LedgerPanel implements Drawn {
 
   frame(nowMs: number): void {
     this.#follow(nowMs)
-    const { sent, counted, late, filtered, dead, flight, isEqual } = this.#sums()
+    const { sent, counted, late, filtered, dead, flight } = this.#sums()
     setText(byId('sum-sent'), formatCount(sent))
     setText(byId('sum-counted'), formatCount(counted))
     setText(byId('sum-late'), formatCount(late))
     setText(byId('sum-filtered'), formatCount(filtered))
     setText(byId('sum-dead'), formatCount(dead))
     setText(byId('sum-flight'), formatCount(flight))
-    // While the job catches up it reads without a pause: then there is no moment to compare at.
-    if (isEqual || flight > 150_000) this.#equalMs = nowMs
-    this.#judge(nowMs, counted > 0)
+    this.#judge(counted > 0)
   }
 
   #sums() {
@@ -176,8 +185,8 @@ export class LedgerPanel implements Drawn {
     if (comparison.differences > 0) this.#differences.push(comparison)
   }
 
-  #judge(nowMs: number, hasBegun: boolean): void {
-    const isLasting = hasBegun && nowMs - this.#equalMs > PATIENCE_MS
+  #judge(hasBegun: boolean): void {
+    const isLasting = this.#unequal > STATUSES_MAX
     const state: LedgerState = !hasBegun ? 'waiting' : isLasting || this.#differences.length > 0 ? 'broken' : 'balanced'
     const words = this.#words(state, isLasting)
     setText(byId('ledger-word'), words)

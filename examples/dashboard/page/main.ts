@@ -59,6 +59,8 @@ async function main(): Promise<void> {
   const frames = new Frames()
   let isOffline = false
   let state: JobLinkState = 'starting'
+  /** A worker was terminated, and the job has not noticed yet. */
+  let isCrashed = false
 
   // Panels
   const trend: TrendChart = new TrendChart(model, palette, {
@@ -111,6 +113,8 @@ async function main(): Promise<void> {
         const before = model.status
         model.takeStatus(status, wallMs())
         rates.take(status, wallMs())
+        ledger.status()
+        if (before !== null && status.restarts !== before.restarts) isCrashed = false
         if (before !== null && status.restarts > before.restarts) {
           announce(
             `The job has restarted itself from checkpoint ${status.recoveredFrom?.checkpointId ?? 'none'}: ${status.lastFailure?.message ?? ''}`,
@@ -148,7 +152,9 @@ async function main(): Promise<void> {
       if (model.status === null) return
       note('A worker was terminated. It says nothing, so the job notices by its silence …')
       announce('A worker was terminated.')
+      isCrashed = true
       job.crash(model.status.tier)
+      showFacts()
     },
     offline() {
       isOffline = !isOffline
@@ -208,7 +214,7 @@ async function main(): Promise<void> {
   }
 
   function showFacts(): void {
-    const shown = state === 'running' && isOffline ? 'offline' : state
+    const shown = state === 'running' && isCrashed ? 'restarting' : state === 'running' && isOffline ? 'offline' : state
     const badge = byId('fact-state')
     badge.dataset['state'] = shown
     setText(badge, shown)

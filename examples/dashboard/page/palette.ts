@@ -59,6 +59,7 @@ export class Palette {
   }
 
   rgb(name: ColourName): readonly [number, number, number] {
+    // Six hexadecimal digits, as tokens.css writes all that are looked up here.
     const hex = this.get(name)
     return [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)) as unknown as readonly [number, number, number]
   }
@@ -90,4 +91,5 @@ export class Palette {
   }
 }
 
-export const hasReducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches
+const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)')
+export const hasReducedMotion = () => reducedMotion.matches

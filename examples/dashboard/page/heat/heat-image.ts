@@ -76,9 +76,18 @@ export class HeatImage {
     this.scale = new ColourScale(HEAT_MODES[0]!.scale({} as Model), palette)
   }
 
-  /** Makes the picture anew if anything in it has changed. @returns a canvas with a column for each window and `height` lines. */
-  draw(model: Model, rows: Rows, mode: HeatMode, height: number): HTMLCanvasElement {
-    const key = `${model.cellsVersion} ${rows.count} ${mode.name} ${height} ${this.#palette.version}`
+  /**
+   * Makes the picture anew if anything in it has changed.
+   *
+   * @param shown - `version`: which state of the cells is wanted.
+   * @returns a canvas with a column for each window and `height` lines.
+   */
+  draw(
+    model: Model,
+    rows: Rows,
+    { mode, height, version }: { readonly mode: HeatMode; readonly height: number; readonly version: number },
+  ): HTMLCanvasElement {
+    const key = `${version} ${rows.count} ${mode.name} ${height} ${this.#palette.version}`
     if (key === this.#key) return this.#lines
     this.#key = key
     this.scale = new ColourScale(mode.scale(model), this.#palette)

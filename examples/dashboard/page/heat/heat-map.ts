@@ -31,6 +31,8 @@ const FONT = '"Inter Dashboard", system-ui, sans-serif'
 const RING_MS = 1_600
 const RINGS_A_SECOND = 10
 const CALLOUT_MS = 2_400
+/** Cells change thirty times a second; the picture of them a few times. */
+const IMAGE_MS = 120
 
 interface Cell {
   readonly column: number
@@ -54,6 +56,8 @@ export class HeatMap implements Drawn {
   #isByKey = false
   #hoverMs: number | null = null
   #drawnKey = ''
+  #imageMs = 0
+  #imageVersion = 0
   #legendKey = ''
   chosen: readonly { readonly device: number; readonly colour: Parameters<Palette['get']>[0] }[] = []
 
@@ -84,9 +88,13 @@ export class HeatMap implements Drawn {
     this.#rings = this.#rings.filter(({ atMs }) => nowMs - atMs < RING_MS)
     if (this.#callout !== null && nowMs - this.#callout.atMs > CALLOUT_MS) this.#callout = null
     const plotHeight = height - AXIS
-    const image = this.#image.draw(this.#model, this.#rows, this.#mode, Math.round(plotHeight * this.#surface.ratio))
+    if (nowMs - this.#imageMs > IMAGE_MS) {
+      this.#imageMs = nowMs
+      this.#imageVersion = this.#model.cellsVersion
+    }
+    const image = this.#image.draw(this.#model, this.#rows, { mode: this.#mode, height: Math.round(plotHeight * this.#surface.ratio), version: this.#imageVersion })
     const isAnimated = this.#rings.length > 0 || this.#callout !== null
-    const key = `${this.#model.cellsVersion} ${this.#model.devices} ${this.#palette.version} ${this.#mode.name} ${this.#cell?.column} ${this.#cell?.row} ${this.#hoverMs} ${this.chosen.map(({ device }) => device).join()} ${document.activeElement === this.#surface.canvas}`
+    const key = `${this.#imageVersion} ${this.#model.devices} ${this.#palette.version} ${this.#mode.name} ${this.#cell?.column} ${this.#cell?.row} ${this.#hoverMs} ${this.chosen.map(({ device }) => device).join()} ${document.activeElement === this.#surface.canvas}`
     if (!isAnimated && key === this.#drawnKey && !this.#surface.isStale) return
     this.#drawnKey = isAnimated ? '' : key
     const context = this.#surface.begin()

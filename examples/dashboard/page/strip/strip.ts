@@ -31,6 +31,7 @@ export class Strip implements Drawn {
   readonly #tip = byId('strip-tip')
   #pointer: { readonly x: number; readonly y: number } | null = null
   #describedMs = 0
+  readonly #widths = new Map<string, number>()
 
   constructor(model: Model, palette: Palette) {
     this.#model = model
@@ -215,7 +216,7 @@ export class Strip implements Drawn {
   #chips(context: CanvasRenderingContext2D, scene: Scene, watermarkMs: number): readonly Chip[] {
     context.font = `560 12px ${FONT}`
     const chip = (text: string, x: number, colour: ColourName, part: number): Chip => {
-      const width = context.measureText(text).width + 14
+      const width = this.#widthOf(context, text) + 14
       return { text, colour, width, left: Math.max(0, Math.min(scene.width - width, x - width * part)) }
     }
     const isNarrow = scene.isNarrow
@@ -248,7 +249,7 @@ export class Strip implements Drawn {
     const y = Math.round((scene.bottom + scene.boxesTop) / 2) + 0.5
     const text = `${((scene.nowX - x) / scene.pace).toFixed(1)} s`
     context.font = `500 12px ${FONT}`
-    const half = context.measureText(text).width / 2 + 5
+    const half = this.#widthOf(context, text) / 2 + 5
     const middle = (x + scene.nowX) / 2
     if (scene.nowX - x < half * 2) return
     context.strokeStyle = this.#palette.get('ink-3')
@@ -266,6 +267,14 @@ export class Strip implements Drawn {
     context.textBaseline = 'middle'
     context.fillStyle = this.#palette.get('ink-2')
     context.fillText(text, middle, y + 0.5)
+  }
+
+  /** Digits are of one width, so a text of as many characters that was measured once will do. */
+  #widthOf(context: CanvasRenderingContext2D, text: string): number {
+    const key = `${context.font} ${text.replace(/\d/g, '0')}`
+    let width = this.#widths.get(key)
+    if (width === undefined) this.#widths.set(key, (width = context.measureText(text).width))
+    return width
   }
 
   #label(context: CanvasRenderingContext2D, text: string, x: number, y: number, colour: string, side: 'left' | 'right'): void {

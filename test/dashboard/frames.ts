@@ -1,0 +1,143 @@
+/**
+ * Measures how the page draws under load: `node test/dashboard/frames.ts [--rate 100000] [--devices 1000] [--seconds 60] [--minutes 0] [--feed page]`.
+ *
+ * Before: the built package. After: a table of figures. It is run by hand: what it says depends on the machine, which here also plays the fleet.
+ *
+ * - Frames: distances between animation frames, and tasks of the page's thread over 50 ms (`longtask`).
+ * - Latency: from the moment at which the reading was sent that moves the watermark over a window's end, to the arrival of the window's result in
+ *   the page. That moment is the end of the window + the disorder allowed + the usual delay of a reading; what is measured comes on top.
+ * - Heap: of the page, after a collection, once a minute.
+ */
+
+import { execFileSync } from 'node:child_process'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { chromium, type CDPSession, type Page } from '@playwright/test'
+import { buildDashboard } from '../../examples/dashboard/build.mjs'
+import { serveDashboard } from '../../examples/dashboard/serve.mjs'
+import { figures } from './page.ts'
+
+const { values } = parseArgs({
+  options: {
+    rate: { type: 'string', default: '100000' },
+    devices: { type: 'string', default: '1000' },
+    seconds: { type: 'string', default: '60' },
+    minutes: { type: 'string', default: '0' },
+    feed: { type: 'string', default: 'websocket' },
+    port: { type: 'string', default: '18126' },
+  },
+})
+const folder = fileURLToPath(new URL('../../dist/dashboard-frames', import.meta.url))
+const { own, library } = await buildDashboard(folder)
+const { url, close } = await serveDashboard({ port: Number(values.port), folder, isStatic: values.feed === 'page' })
+const browser = await chromium.launch({
+  executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--js-flags=--expose-gc', '--enable-precise-memory-info'],
+})
+try {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } })
+  const session = await page.context().newCDPSession(page)
+  await page.goto(url)
+  await page.waitForFunction('globalThis.dashboard?.model.status?.recordsIn > 0')
+  await page.evaluate(
+    ({ rate, devices }) => {
+      const { dashboard } = globalThis as unknown as { dashboard: { session: { settings: object }; change(settings: object): void } }
+      dashboard.change({ ...dashboard.session.settings, rate, devices })
+    },
+    { rate: Number(values.rate), devices: Number(values.devices) },
+  )
+  // Until the rate holds, and the code that draws is compiled.
+  await page.waitForTimeout(15_000)
+  console.log(`${cpus().length} cores (${cpus()[0]?.model}), load ${loadAverage()}, ${await browser.version()}, software rendering, feed ${values.feed}`)
+  console.log(`first load, compressed: dashboard ${kilobytes(own)}, millrace ${kilobytes(library)}`)
+  const drawn = await measureFrames(page, Number(values.seconds) * 1000)
+  const found = await figures(page)
+  console.log(`readings a second ${Math.round(drawn.rate)}; tier ${found.tier}, ${found.parallelism} workers; ledger ${found.state}, ${found.windows} windows compared, ${found.differences.length} differ`)
+  row('distance of frames, ms', drawn.frames)
+  row('work of the page in a frame, ms', drawn.work)
+  row('latency of a result beyond the watermark, ms', drawn.latencies)
+  console.log(`long tasks over 50 ms: ${drawn.longTasks.length}${drawn.longTasks.length > 0 ? ` (${drawn.longTasks.map(Math.round).join(', ')} ms)` : ''}`)
+  for (let minute = 0; minute <= Number(values.minutes); minute++) {
+    console.log(`heap of the page after ${minute} min: ${(await heapBytes(session) / 1e6).toFixed(1)} MB`)
+    if (minute < Number(values.minutes)) await page.waitForTimeout(60_000)
+  }
+} finally {
+  await browser.close()
+  close()
+}
+
+interface Measured {
+  readonly frames: readonly number[]
+  readonly work: readonly number[]
+  readonly longTasks: readonly number[]
+  readonly latencies: readonly number[]
+  readonly rate: number
+}
+
+function measureFrames(page: Page, ms: number): Promise<Measured> {
+  return page.evaluate(async (forMs) => {
+    const { dashboard } = globalThis as unknown as {
+      dashboard: {
+        model: { cells: Map<number, unknown>; reachedNumber: number; newestStartMs: number; take(packet: unknown, nowMs: number): void }
+        session: { settings: { delayMs: number } }
+      }
+    }
+    const { model } = dashboard
+    const frames: number[] = []
+    const work: number[] = []
+    const longTasks: number[] = []
+    const latencies: number[] = []
+    new PerformanceObserver((list) => longTasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' })
+    const WINDOW_MS = 5_000
+    const DISORDER_MS = 2_000
+    const take = model.take.bind(model)
+    model.take = (packet, nowMs) => {
+      const newest = model.newestStartMs
+      take(packet, nowMs)
+      if (model.newestStartMs > newest) latencies.push(nowMs - (model.newestStartMs + WINDOW_MS + DISORDER_MS))
+    }
+    const begin = performance.now()
+    const reached = model.reachedNumber
+    let last = begin
+    await new Promise<void>((resolve) => {
+      const step = (frameMs: number) => {
+        frames.push(frameMs - last)
+        last = frameMs
+        // What of this frame's callbacks is left to do once this one is called, and what comes before the next task.
+        const startMs = performance.now()
+        const channel = new MessageChannel()
+        channel.port1.onmessage = () => {
+          work.push(performance.now() - startMs)
+          channel.port1.close()
+        }
+        channel.port2.postMessage(null)
+        if (frameMs - begin > forMs) resolve()
+        else requestAnimationFrame(step)
+      }
+      requestAnimationFrame(step)
+    })
+    return { frames: frames.slice(1), work, longTasks, latencies, rate: ((model.reachedNumber - reached) * 1000) / (performance.now() - begin) }
+  }, ms)
+}
+
+async function heapBytes(session: CDPSession): Promise<number> {
+  await session.send('HeapProfiler.enable')
+  await session.send('HeapProfiler.collectGarbage')
+  const { usedSize } = await session.send('Runtime.getHeapUsage')
+  return usedSize
+}
+
+function row(name: string, numbers: readonly number[]): void {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const at = (part: number) => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN).toFixed(1)
+  console.log(`${name}: p50 ${at(0.5)}, p95 ${at(0.95)}, p99 ${at(0.99)}, most ${at(1)} (${sorted.length})`)
+}
+
+function loadAverage(): string {
+  return execFileSync('uptime', { encoding: 'utf8' }).replace(/.*load average: /s, '').trim()
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`
+}

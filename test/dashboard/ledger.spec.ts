@@ -1,0 +1,61 @@
+/** Whatever happens to the job, its numbers stay right: compared, device by device and window by window, with what the generator sent. */
+
+import { expect, test } from '@playwright/test'
+import { expectNothingLost, figures, open } from './page.ts'
+import { fileHost } from './playwright.config.ts'
+
+test.setTimeout(300_000)
+
+test('the ledger balances over a WebSocket: after a crash, a cut connection, another parallelism, and a reload', async ({ page }) => {
+  await open(page, '/')
+  await page.waitForTimeout(10_000)
+  const before = await figures(page)
+  expect(before.tier).toBe('shared')
+  expect(before.rate).toBeGreaterThan(15_000)
+  // Five minutes of history are there from the beginning, and most of their windows are final.
+  expect(before.windows).toBeGreaterThan(40)
+  expect(before.cells).toBeGreaterThan(40_000)
+  expect(before.differences).toEqual([])
+
+  await page.click('#crash')
+  await expect.poll(async () => (await figures(page)).restarts).toBe(1)
+  expect((await figures(page)).lastFailure).toMatch(/^WORKER_(HUNG|LOST)$/)
+
+  await page.click('#offline')
+  await expect(page.locator('#fact-state')).toHaveText('offline')
+  await page.waitForTimeout(3_000)
+  const { reached } = await figures(page)
+  await page.waitForTimeout(1_000)
+  const offline = await figures(page)
+  expect(offline.reached).toBe(reached)
+  expect(offline.flight).toBeGreaterThan(20_000)
+  await page.click('#offline')
+  await expect.poll(async () => (await figures(page)).flight).toBeLessThan(20_000)
+
+  await page.locator('#parallelism label', { hasText: '4' }).click()
+  await expect.poll(async () => (await figures(page)).parallelism).toBe(4)
+  await expect(page.locator('#fact-state')).toHaveText('running')
+  await expectNothingLost(page)
+
+  const { epoch, sent } = await figures(page)
+  await page.click('#reload')
+  await page.waitForFunction('globalThis.dashboard?.model.status?.recordsIn > 0')
+  const reloaded = await figures(page)
+  expect(reloaded.epoch).toBeGreaterThan(epoch)
+  expect(reloaded.sent).toBeGreaterThan(sent)
+  // The table of devices is there at once, as the checkpoint has it.
+  expect(await page.evaluate('globalThis.dashboard.model.cells.size')).toBeGreaterThan(55)
+  await expectNothingLost(page)
+})
+
+test('the ledger balances on a plain file host: without a server, without shared memory, after a crash and a reload', async ({ page }) => {
+  await open(page, fileHost)
+  await expect(page.locator('#fact-tier')).toHaveText('transferred')
+  await expect(page.locator('#tier-note')).toContainText('COOP same-origin')
+  await page.waitForTimeout(4_000)
+  await page.click('#crash')
+  await expect.poll(async () => (await figures(page)).restarts).toBe(1)
+  await page.click('#reload')
+  await page.waitForFunction('globalThis.dashboard?.model.status?.recordsIn > 0')
+  await expectNothingLost(page)
+})

@@ -51,8 +51,14 @@ export async function buildDashboard(folder = here('../../dist/dashboard')) {
 function sizesOf(metafile, folder) {
   let own = 0
   let library = 0
+  let onDemand = 0
   for (const [path, { inputs, bytes }] of Object.entries(metafile.outputs)) {
     const compressed = gzipSync(readFileSync(path)).length
+    // The client of MQTT is loaded when its feed is chosen.
+    if (Object.keys(inputs).some((name) => name.includes('node_modules/mqtt/'))) {
+      onDemand += compressed
+      continue
+    }
     const ofLibrary = Object.entries(inputs).reduce(
       (sum, [name, { bytesInOutput }]) => sum + (/(^|\/)dist\/|node_modules\/(comlink|idb)\//.test(name) ? bytesInOutput : 0),
       0,
@@ -62,11 +68,13 @@ function sizesOf(metafile, folder) {
     own += compressed * (1 - share)
   }
   for (const name of ['index.html', 'dashboard.css']) own += gzipSync(readFileSync(`${folder}/${name}`)).length
-  return { own: Math.round(own), library: Math.round(library), font: statSync(`${folder}/inter.woff2`).size }
+  return { own: Math.round(own), library: Math.round(library), onDemand, font: statSync(`${folder}/inter.woff2`).size }
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const { own, library, font } = await buildDashboard(process.argv[2])
+  const { own, library, onDemand, font } = await buildDashboard(process.argv[2])
   const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`
-  console.log(`dashboard ${kilobytes(own)}, millrace ${kilobytes(library)} (both compressed), typeface ${kilobytes(font)}`)
+  console.log(
+    `dashboard ${kilobytes(own)}, millrace ${kilobytes(library)} (both compressed); typeface ${kilobytes(font)}; on demand, MQTT ${kilobytes(onDemand)}`,
+  )
 }

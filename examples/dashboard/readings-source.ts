@@ -1,26 +1,41 @@
 /**
- * Where readings come from: a WebSocket to the Node server, or to the feed in the page, which speaks the same over a MessagePort.
+ * Where readings come from: a WebSocket to the Node server, or to the feed in the page, which speaks the same over a MessagePort; or an MQTT broker.
  *
  * Before: a feed, which can begin at any number. After: the job.
  *
- * Invariant: the token behind a message is the number of the line that follows it, damaged lines included. The feed's first message behind a
+ * Invariant: of WebSockets the token behind a message is the number of the line that follows it, damaged lines included. The feed's first message behind a
  * token has at least the lines that the one there had before (feed.ts), so a place within a message is found again.
  */
 
 import type { Source } from 'millrace'
 import { type WebSocketLike, webSocketSource } from 'millrace/browser'
+import { mqttSource } from 'millrace/mqtt'
 
 export type FeedAddress =
   | { readonly kind: 'websocket'; readonly url: string }
+  /** The topic of a broker, which keeps messages while nobody is there; a journal beside the checkpoints keeps those that have arrived. */
+  | { readonly kind: 'mqtt'; readonly url: string; readonly topic: string }
   /** A port to the feed of the page, asked for anew for every connection. */
   | { readonly kind: 'page' }
 
 export function readingsSource(feed: FeedAddress, askForPort: AskForPort): Source {
+  const backoff = { least: '250ms', most: '1s' } as const
+  if (feed.kind === 'mqtt') {
+    const { url, topic } = feed
+    return mqttSource(url, {
+      topics: topic,
+      qos: 1,
+      clientId: `job of ${topic}`,
+      journal: { bytesMax: 256 << 20 },
+      decode: 'ndjson',
+      backoff,
+    })
+  }
   return webSocketSource(feed.kind === 'websocket' ? feed.url : 'feed', {
     decode: 'ndjson',
     token: (message) => numberBehind(typeof message === 'string' ? message : new TextDecoder().decode(message)),
     subscribe: (token) => JSON.stringify({ resume: token ?? 0 }),
-    backoff: { least: '250ms', most: '1s' },
+    backoff,
     bufferMax: 48 << 20,
     ...(feed.kind === 'page' ? { connect: () => new PortSocket(askForPort) } : {}),
   })
@@ -47,10 +62,11 @@ class PortSocket implements WebSocketLike {
   constructor(ask: AskForPort) {
     this.#takeBack = ask((port) => {
       this.#port = port
-      port.onmessage = ({ data }: MessageEvent<string | { readonly kind: 'closed' }>) => {
+      port.addEventListener('message', ({ data }: MessageEvent<string | { readonly kind: 'closed' }>) => {
         if (typeof data === 'string') this.#events.dispatchEvent(new MessageEvent('message', { data }))
         else this.#events.dispatchEvent(Object.assign(new Event('close'), LOST))
-      }
+      })
+      port.start()
       this.#events.dispatchEvent(new Event('open'))
     })
   }

@@ -11,6 +11,7 @@ import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { buildDashboard } from './build.mjs'
+import { MqttBroker } from './generator/mqtt-broker.ts'
 import { FeedServer } from './generator/server.ts'
 
 const TYPES = {
@@ -25,12 +26,12 @@ const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-e
 
 /** @returns the server, listening, and what ends it. */
 export async function serveDashboard({ port, folder, isStatic = false, isIsolated = true }) {
-  const feeds = isStatic ? null : new FeedServer()
+  const feeds = isStatic ? null : new FeedServer(await MqttBroker.open())
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://localhost')
     const headers = { 'cache-control': 'no-cache', ...(isIsolated ? ISOLATION : {}) }
     if (pathname === '/feeds.json' && !isStatic) {
-      response.writeHead(200, { 'content-type': TYPES['.json'], ...headers }).end(JSON.stringify(['websocket']))
+      response.writeHead(200, { 'content-type': TYPES['.json'], ...headers }).end(JSON.stringify(['websocket', 'mqtt']))
       return
     }
     const file = join(folder, normalize(pathname === '/' ? '/index.html' : pathname))

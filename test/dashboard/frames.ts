@@ -49,17 +49,23 @@ try {
   )
   // Until the rate holds, and the code that draws is compiled.
   await page.waitForTimeout(15_000)
-  console.log(`${cpus().length} cores (${cpus()[0]?.model}), load ${loadAverage()}, ${await browser.version()}, software rendering, feed ${values.feed}`)
+  console.log(
+    `${cpus().length} cores (${cpus()[0]?.model}), load ${loadAverage()}, ${await browser.version()}, software rendering, feed ${values.feed}`,
+  )
   console.log(`first load, compressed: dashboard ${kilobytes(own)}, millrace ${kilobytes(library)}`)
   const drawn = await measureFrames(page, Number(values.seconds) * 1000)
   const found = await figures(page)
-  console.log(`readings a second ${Math.round(drawn.rate)}; tier ${found.tier}, ${found.parallelism} workers; ledger ${found.state}, ${found.windows} windows compared, ${found.differences.length} differ`)
+  console.log(
+    `readings a second ${Math.round(drawn.rate)}; tier ${found.tier}, ${found.parallelism} workers; ledger ${found.state}, ${found.windows} windows compared, ${found.differences.length} differ`,
+  )
   row('distance of frames, ms', drawn.frames)
   row('work of the page in a frame, ms', drawn.work)
   row('latency of a result beyond the watermark, ms', drawn.latencies)
-  console.log(`long tasks over 50 ms: ${drawn.longTasks.length}${drawn.longTasks.length > 0 ? ` (${drawn.longTasks.map(Math.round).join(', ')} ms)` : ''}`)
+  console.log(
+    `long tasks over 50 ms: ${drawn.longTasks.length}${drawn.longTasks.length > 0 ? ` (${drawn.longTasks.map(Math.round).join(', ')} ms)` : ''}`,
+  )
   for (let minute = 0; minute <= Number(values.minutes); minute++) {
-    console.log(`heap of the page after ${minute} min: ${(await heapBytes(session) / 1e6).toFixed(1)} MB`)
+    console.log(`heap of the page after ${minute} min: ${((await heapBytes(session)) / 1e6).toFixed(1)} MB`)
     if (minute < Number(values.minutes)) await page.waitForTimeout(60_000)
   }
 } finally {
@@ -107,17 +113,24 @@ function measureFrames(page: Page, ms: number): Promise<Measured> {
         // What of this frame's callbacks is left to do once this one is called, and what comes before the next task.
         const startMs = performance.now()
         const channel = new MessageChannel()
-        channel.port1.onmessage = () => {
+        channel.port1.addEventListener('message', () => {
           work.push(performance.now() - startMs)
           channel.port1.close()
-        }
+        })
+        channel.port1.start()
         channel.port2.postMessage(null)
         if (frameMs - begin > forMs) resolve()
         else requestAnimationFrame(step)
       }
       requestAnimationFrame(step)
     })
-    return { frames: frames.slice(1), work, longTasks, latencies, rate: ((model.reachedNumber - reached) * 1000) / (performance.now() - begin) }
+    return {
+      frames: frames.slice(1),
+      work,
+      longTasks,
+      latencies,
+      rate: ((model.reachedNumber - reached) * 1000) / (performance.now() - begin),
+    }
   }, ms)
 }
 
@@ -135,7 +148,9 @@ function row(name: string, numbers: readonly number[]): void {
 }
 
 function loadAverage(): string {
-  return execFileSync('uptime', { encoding: 'utf8' }).replace(/.*load average: /s, '').trim()
+  return execFileSync('uptime', { encoding: 'utf8' })
+    .replace(/.*load average: /s, '')
+    .trim()
 }
 
 function kilobytes(bytes: number): string {

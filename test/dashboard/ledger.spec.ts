@@ -59,3 +59,18 @@ test('the ledger balances on a plain file host: without a server, without shared
   await page.waitForFunction('globalThis.dashboard?.model.status?.recordsIn > 0')
   await expectNothingLost(page)
 })
+
+test('the ledger balances over MQTT: a broker that keeps messages, and a journal, after a cut connection and a crash', async ({ page }) => {
+  await open(page, '/')
+  await page.selectOption('#feed', 'mqtt')
+  await page.waitForFunction(`globalThis.dashboard?.session.feed === 'mqtt' && globalThis.dashboard.model.status?.recordsIn > 10_000`)
+  await page.click('#offline')
+  await expect(page.locator('#fact-state')).toHaveText('offline')
+  await page.waitForTimeout(3_000)
+  expect((await figures(page)).flight).toBeGreaterThan(20_000)
+  await page.click('#offline')
+  await expect.poll(async () => (await figures(page)).flight).toBeLessThan(20_000)
+  await page.click('#crash')
+  await expect.poll(async () => (await figures(page)).restarts).toBe(1)
+  await expectNothingLost(page)
+})

@@ -84,10 +84,13 @@ export async function expectNothingLost(page: Page): Promise<Figures> {
   expect(found.dead).toBeGreaterThan(0)
   // Asked for one after the other, so at the same number only now and then.
   await expect
-    .poll(async () => {
-      const { recordsIn, reached } = await figures(page)
-      return recordsIn - reached
-    }, { intervals: [20] })
+    .poll(
+      async () => {
+        const { recordsIn, reached } = await figures(page)
+        return recordsIn - reached
+      },
+      { intervals: [20] },
+    )
     .toBe(0)
   return found
 }

@@ -1,6 +1,6 @@
 /** The page for everybody: by keyboard, by screen reader, in light and dark, on a phone. */
 
-import AxeBuilder from '@axe-core/playwright'
+import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test } from '@playwright/test'
 import { open } from './page.ts'
 
@@ -47,7 +47,12 @@ test('every control is reached by Tab, and every one shows that it has the focus
       const all = [...document.querySelectorAll('*')]
       const shown = element instanceof HTMLInputElement && element.type === 'radio' ? element.nextElementSibling! : element
       const { outlineStyle, outlineWidth } = getComputedStyle(shown)
-      return { index: all.indexOf(element), isBody: element === document.body, isOutlined: outlineStyle !== 'none' && outlineWidth !== '0px', html: element.outerHTML.slice(0, 120) }
+      return {
+        index: all.indexOf(element),
+        isBody: element === document.body,
+        isOutlined: outlineStyle !== 'none' && outlineWidth !== '0px',
+        html: element.outerHTML.slice(0, 120),
+      }
     })
     if (focus.isBody) continue
     expect(focus.isOutlined, focus.html).toBe(true)

@@ -20,7 +20,7 @@ let log: FeedLog | null = null
 let reader: { readonly port: MessagePort; feed: Feed | null } | null = null
 let isOffline = false
 
-const report = (message: FeedReport) => globalThis.postMessage(message)
+const report = (message: FeedReport) => globalThis.postMessage(message, [])
 
 addEventListener('message', ({ data }: MessageEvent<Incoming>) => {
   switch (data.kind) {
@@ -53,15 +53,16 @@ function connect(port: MessagePort): void {
   disconnect()
   const own = { port, feed: null as Feed | null }
   reader = own
-  port.onmessage = ({ data }: MessageEvent<ReaderHello>) => {
+  port.addEventListener('message', ({ data }: MessageEvent<ReaderHello>) => {
     if (log === null || isOffline) return disconnect()
     const carrier = { send: (message: string) => port.postMessage(message), backlogBytes: 0 }
     own.feed = new Feed({ log, carrier, from: data.resume, aheadMax: AHEAD_MAX })
-  }
+  })
+  port.start()
 }
 
 function disconnect(): void {
-  reader?.port.postMessage({ kind: 'closed' })
+  reader?.port.postMessage({ kind: 'closed' }, [])
   reader?.port.close()
   reader = null
 }

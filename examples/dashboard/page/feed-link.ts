@@ -25,7 +25,7 @@ type OnReport = (report: FeedReport) => void
 export function workerFeed(onReport: OnReport): FeedLink {
   const worker = new Worker(new URL('./feed-worker.js', import.meta.url), { type: 'module', name: 'feed' })
   worker.addEventListener('message', ({ data }: MessageEvent<FeedReport>) => onReport(data))
-  const tell = (command: FeedCommand) => worker.postMessage(command)
+  const tell = (command: FeedCommand) => worker.postMessage(command, [])
   return {
     begin: (log) => tell({ kind: 'log', log }),
     settings: (segment) => tell({ kind: 'settings', segment }),

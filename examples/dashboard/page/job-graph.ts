@@ -151,10 +151,13 @@ export class JobGraph implements Drawn {
 
   #note(status: JobStatus): void {
     const workers =
-      status.tier === 'inline' ? 'no kernel workers' : `${status.parallelism} kernel ${status.parallelism === 1 ? 'worker' : 'workers'}`
+      status.tier === 'inline'
+        ? 'no kernel workers'
+        : `${status.parallelism} kernel ${status.parallelism === 1 ? 'worker' : 'workers'}, ${status.tier}`
     const restarts = status.restarts === 0 ? '' : `, restarted ${status.restarts} ×`
     const last = status.checkpoints.last
-    const checkpoint = last === null ? '' : `, checkpoint ${last.checkpointId} taken ${((Date.now() - last.completedAtMs) / 1000).toFixed(1)} s ago`
+    const checkpoint =
+      last === null ? '' : `, checkpoint ${last.checkpointId} taken ${((Date.now() - last.completedAtMs) / 1000).toFixed(1)} s ago`
     setText(byId('job-note'), `epoch ${status.epoch}, ${workers}${checkpoint}${restarts}`)
   }
 

@@ -21,6 +21,7 @@ import { LedgerPanel } from './ledger-panel.ts'
 import { Model } from './model.ts'
 import { Palette } from './palette.ts'
 import { Rates } from './rates.ts'
+import type { FeedAddress } from '../readings-source.ts'
 import { type FeedKind, Session } from './session.ts'
 import { Strip } from './strip/strip.ts'
 import { TopTable } from './top-table.ts'
@@ -61,6 +62,8 @@ async function main(): Promise<void> {
   let state: JobLinkState = 'starting'
   /** A worker was terminated, and the job has not noticed yet. */
   let isCrashed = false
+  /** How often the job has restarted itself, as far as was told. */
+  let restarts = 0
 
   // Panels
   const trend: TrendChart = new TrendChart(model, palette, {
@@ -101,7 +104,7 @@ async function main(): Promise<void> {
       storage: session.storage,
       parallelism: session.parallelism,
       host: (query.get('host') ?? 'auto') as 'auto',
-      feed: session.feed === 'page' ? { kind: 'page' } : { kind: 'websocket', url: socketUrl(`feed?log=${session.storage}`) },
+      feed: addressOf(session),
     },
     {
       packet(packet) {
@@ -110,17 +113,21 @@ async function main(): Promise<void> {
         if (packet.reached !== null) feed.acknowledge(packet.reached)
       },
       status(status) {
-        const before = model.status
         model.takeStatus(status, wallMs())
         rates.take(status, wallMs())
         ledger.status()
-        if (before !== null && status.restarts !== before.restarts) isCrashed = false
-        if (before !== null && status.restarts > before.restarts) {
-          announce(
-            `The job has restarted itself from checkpoint ${status.recoveredFrom?.checkpointId ?? 'none'}: ${status.lastFailure?.message ?? ''}`,
+        // A job that restarts itself tells of it before it has found its checkpoint.
+        if (status.restarts === restarts || status.state !== 'running') return
+        const from = status.recoveredFrom?.checkpointId ?? 'none'
+        if (status.restarts > restarts) {
+          note(
+            `Restarted from checkpoint ${from} (${status.lastFailure?.code ?? 'a failure'}). The readings since then are read once more.`,
           )
-          note(`Restarted from checkpoint ${status.recoveredFrom?.checkpointId ?? '–'} after ${status.lastFailure?.code ?? 'a failure'}.`)
+          announce(`The job has restarted itself from checkpoint ${from}.`)
         }
+        restarts = status.restarts
+        isCrashed = false
+        showFacts()
       },
       views(remote) {
         const fleet = remote.view('fleet')
@@ -253,6 +260,12 @@ function tierNote(tier: string | undefined): string {
 
 function announce(text: string): void {
   setText(byId('live'), text)
+}
+
+function addressOf({ feed, storage }: Session): FeedAddress {
+  if (feed === 'page') return { kind: 'page' }
+  if (feed === 'mqtt') return { kind: 'mqtt', url: socketUrl('mqtt'), topic: `fleet/${storage}` }
+  return { kind: 'websocket', url: socketUrl(`feed?log=${storage}`) }
 }
 
 function socketUrl(path: string): string {

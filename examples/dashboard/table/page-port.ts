@@ -56,7 +56,7 @@ export class PagePort {
   #late: RecordColumns = emptyRecords()
   #traced: TracedReading[] = []
   #reached: number | null = null
-  #timer: ReturnType<typeof setTimeout> | null = null
+  #isScheduled = false
 
   constructor(post: (message: FromJob, transfer: Transferable[]) => void) {
     this.#post = post
@@ -95,11 +95,13 @@ export class PagePort {
   }
 
   #schedule(): void {
-    this.#timer ??= setTimeout(() => this.#flush(), PACKET_MS)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setTimeout(() => this.#flush(), PACKET_MS)
   }
 
   #flush(): void {
-    this.#timer = null
+    this.#isScheduled = false
     const isLoaded = (name: TableName) => this.#loaded.has(name)
     const devices = this.#changesOf('devices')
     const lateCells = isLoaded('late') ? this.#changesOf('late') : []

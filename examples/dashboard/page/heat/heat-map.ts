@@ -92,7 +92,11 @@ export class HeatMap implements Drawn {
       this.#imageMs = nowMs
       this.#imageVersion = this.#model.cellsVersion
     }
-    const image = this.#image.draw(this.#model, this.#rows, { mode: this.#mode, height: Math.round(plotHeight * this.#surface.ratio), version: this.#imageVersion })
+    const image = this.#image.draw(this.#model, this.#rows, {
+      mode: this.#mode,
+      height: Math.round(plotHeight * this.#surface.ratio),
+      version: this.#imageVersion,
+    })
     const isAnimated = this.#rings.length > 0 || this.#callout !== null
     const key = `${this.#imageVersion} ${this.#model.devices} ${this.#palette.version} ${this.#mode.name} ${this.#cell?.column} ${this.#cell?.row} ${this.#hoverMs} ${this.chosen.map(({ device }) => device).join()} ${document.activeElement === this.#surface.canvas}`
     if (!isAnimated && key === this.#drawnKey && !this.#surface.isStale) return

@@ -20,7 +20,7 @@ let log: FeedLog | null = null
 let reader: { readonly port: MessagePort; feed: Feed | null } | null = null
 let isOffline = false
 
-const report = (message: FeedReport) => globalThis.postMessage(message, [])
+const report = (message: FeedReport) => globalThis.postMessage(message, {})
 
 addEventListener('message', ({ data }: MessageEvent<Incoming>) => {
   switch (data.kind) {

@@ -65,7 +65,7 @@ async function work(): Promise<void> {
     }
     if (next === undefined) break
     waiting.shift()
-    globalThis.postMessage({ kind: 'compared', ...ledger.compare(next.result, next.late) } satisfies FromAuditor, [])
+    globalThis.postMessage({ kind: 'compared', ...ledger.compare(next.result, next.late) } satisfies FromAuditor, {})
     ledger.forget(next.result.startMs - 120_000)
   }
   isWorking = false

@@ -6,7 +6,7 @@
 
 import { WINDOW_MS } from '../cells.ts'
 import { nameOf } from '../generator/fleet.ts'
-import { byId, formatCelsius, formatCount, formatDuration, formatWindow, setText } from './format.ts'
+import { byId, formatCount, formatDuration, formatWindow, setText } from './format.ts'
 import type { Drawn } from './frames.ts'
 import type { Correction, Model } from './model.ts'
 
@@ -41,7 +41,7 @@ function itemOf({ startMs, device, before, after, atMs }: Correction): HTMLLIEle
     Object.assign(document.createElement(tag), { className, textContent: text })
   const change = document.createElement('span')
   change.className = 'change'
-  change.append(part('del', '', formatCelsius(before.mean)), ' ', part('ins', '', `${formatCelsius(after.mean)} °C`))
+  change.append(part('del', '', before.mean.toFixed(2)), ' ', part('ins', '', `${after.mean.toFixed(2)} °C`))
   const late = `${formatDuration(atMs - (startMs + WINDOW_MS))} after its end`
   item.append(
     part('span', 'who', nameOf(device)),

@@ -9,24 +9,18 @@
 import type { JobStatus } from 'millrace'
 import { byId, formatBytes, formatClock, formatCount, formatDuration, formatShort, setText } from './format.ts'
 import type { Drawn } from './frames.ts'
+import { type GraphLayout, layoutFor, NODE, type Place } from './graph-layout.ts'
 import type { Model } from './model.ts'
 import { hasReducedMotion } from './palette.ts'
 import { Rates } from './rates.ts'
 
 const SVG = 'http://www.w3.org/2000/svg'
-const NODE = { width: 158, height: 80 }
-const COLUMNS = [1, 195, 389, 640, 851]
-/** Four rows; what is alone in its column stands between the middle ones. */
-const LANE = 94
-const VIEW = { width: 1010, height: 3 * LANE + NODE.height + 2 }
 /** Edges up to the windows carry readings, those behind them results. */
 const READING_EDGES = 5
 
 interface NodeSpec {
   readonly id: string
   readonly name: string
-  readonly column: number
-  readonly lane: number
   readonly isWorker?: boolean
   /** Lines below the name. */
   readonly lines: (status: JobStatus, rates: Rates) => readonly string[]
@@ -51,15 +45,11 @@ const NODES: readonly NodeSpec[] = [
   {
     id: 'source',
     name: 'source',
-    column: 0,
-    lane: 1.5,
     lines: (_status, rates) => [`${formatCount(rates.recordsIn)} /s`, `${formatShort(rates.bytes)} in all`],
   },
   {
     id: 'time',
     name: 'event time',
-    column: 1,
-    lane: 1.5,
     lines: ({ eventTimes }) => {
       const time = eventTimes[0]
       if (time?.watermarkMs == null) return ['no watermark yet']
@@ -69,15 +59,11 @@ const NODES: readonly NodeSpec[] = [
   {
     id: 'filter',
     name: 'filter',
-    column: 2,
-    lane: 1.5,
     lines: ({ filtered }) => ['above −100 °C', `${formatShort(filtered)} out`],
   },
   {
     id: 'fleet-windows',
     name: 'fleet, 5 s',
-    column: 3,
-    lane: 0,
     isWorker: true,
     lines: windowLines('fleet-windows'),
     level: ringOf('fleet-windows'),
@@ -85,8 +71,6 @@ const NODES: readonly NodeSpec[] = [
   {
     id: 'device-windows',
     name: 'each device, 5 s',
-    column: 3,
-    lane: 1.5,
     isWorker: true,
     lines: windowLines('device-windows'),
     level: ringOf('device-windows'),
@@ -94,16 +78,14 @@ const NODES: readonly NodeSpec[] = [
   {
     id: 'trend-windows',
     name: 'fleet, last 10 s',
-    column: 3,
-    lane: 3,
     isWorker: true,
     lines: windowLines('trend-windows'),
     level: ringOf('trend-windows'),
   },
-  { id: 'fleet', name: 'view of windows', column: 4, lane: 0, lines: sinkLines('fleet') },
-  { id: 'devices', name: 'table of devices', column: 4, lane: 1, lines: sinkLines('devices') },
-  { id: 'late', name: 'too late', column: 4, lane: 2, lines: sinkLines('late') },
-  { id: 'trend', name: 'view of the trend', column: 4, lane: 3, lines: sinkLines('trend') },
+  { id: 'fleet', name: 'view of windows', lines: sinkLines('fleet') },
+  { id: 'devices', name: 'table of devices', lines: sinkLines('devices') },
+  { id: 'late', name: 'too late', lines: sinkLines('late') },
+  { id: 'trend', name: 'view of the trend', lines: sinkLines('trend') },
 ]
 const EDGES = [
   ['source', 'time'],
@@ -122,13 +104,20 @@ export class JobGraph implements Drawn {
   readonly #rates: Rates
   readonly #lines = new Map<string, readonly SVGTextElement[]>()
   readonly #levels = new Map<string, SVGRectElement>()
-  readonly #edges: SVGPathElement[] = []
-  readonly #barriers: SVGLineElement[] = []
+  #edges: readonly SVGPathElement[] = []
+  #barriers: readonly SVGLineElement[] = []
+  #layout: GraphLayout
   #checkpoints = 0
 
   constructor(model: Model, rates: Rates) {
     this.#model = model
     this.#rates = rates
+    const narrow = matchMedia('(max-width: 640px)')
+    this.#layout = layoutFor(narrow.matches)
+    narrow.addEventListener('change', () => {
+      this.#layout = layoutFor(narrow.matches)
+      this.#build()
+    })
     this.#build()
   }
 
@@ -164,46 +153,36 @@ export class JobGraph implements Drawn {
   /** A barrier goes through the job with every checkpoint, between the readings. */
   #barrier(): void {
     if (hasReducedMotion()) return
-    this.#barriers.forEach((line, column) => {
-      const distance = COLUMNS[column + 1]! - COLUMNS[column]! - NODE.width
-      line.animate(
+    this.#layout.stretches.forEach(({ from, to }, index) => {
+      this.#barriers[index]!.animate(
         [
-          { opacity: 0, transform: 'translateX(0)' },
+          { opacity: 0, transform: 'translate(0)' },
           { opacity: 1, offset: 0.15 },
           { opacity: 1, offset: 0.85 },
-          { opacity: 0, transform: `translateX(${distance}px)` },
+          { opacity: 0, transform: `translate(${to.x - from.x}px, ${to.y - from.y}px)` },
         ],
-        { duration: 420, delay: column * 260, easing: 'linear' },
+        { duration: 420, delay: index * 260, easing: 'linear' },
       )
     })
   }
 
   #build(): void {
     const svg = byId<SVGSVGElement>('graph')
-    svg.setAttribute('viewBox', `0 0 ${VIEW.width} ${VIEW.height}`)
-    const placeOf = (id: string) => {
-      const node = NODES.find((candidate) => candidate.id === id)!
-      return { x: COLUMNS[node.column]!, y: 1 + LANE * node.lane }
-    }
-    for (const [from, to] of EDGES) {
-      const a = placeOf(from)
-      const b = placeOf(to)
-      const [x1, y1, x2, y2] = [a.x + NODE.width, a.y + NODE.height / 2, b.x, b.y + NODE.height / 2]
-      const middle = (x1 + x2) / 2
-      this.#edges.push(make(svg, 'path', { class: 'edge', d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}` }))
-    }
-    const middle = 1 + LANE * 1.5 + NODE.height / 2
-    for (let column = 0; column < COLUMNS.length - 1; column++) {
-      const x = COLUMNS[column]! + NODE.width
-      this.#barriers.push(make(svg, 'line', { class: 'barrier', x1: x, x2: x, y1: middle - 15, y2: middle + 15 }))
-    }
-    for (const node of NODES) this.#node(svg, node, placeOf(node.id))
-    const x = (COLUMNS[2]! + NODE.width + COLUMNS[3]!) / 2
-    make(svg, 'rect', { class: 'pill', x: x - 36, y: middle - 12, width: 72, height: 24, rx: 12 })
-    make(svg, 'text', { x, y: middle + 4.5, 'text-anchor': 'middle' }).textContent = 'by device'
+    const { width, height, places, stretches, pill, isVertical } = this.#layout
+    svg.replaceChildren()
+    svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
+    this.#edges = EDGES.map(([from, to]) => make(svg, 'path', { class: 'edge', d: this.#layout.edge(places[from]!, places[to]!) }))
+    const [across, along] = isVertical ? [15, 0] : [0, 15]
+    this.#barriers = stretches.map(({ from: { x, y } }) =>
+      make(svg, 'line', { class: 'barrier', x1: x - across, x2: x + across, y1: y - along, y2: y + along }),
+    )
+    for (const node of NODES) this.#node(svg, node, places[node.id]!)
+    make(svg, 'rect', { class: 'pill', x: pill.x - 36, y: pill.y - 12, width: 72, height: 24, rx: 12 })
+    make(svg, 'text', { x: pill.x, y: pill.y + 4.5, 'text-anchor': 'middle' }).textContent = 'by device'
+    this.frame()
   }
 
-  #node(svg: SVGSVGElement, node: NodeSpec, { x, y }: { readonly x: number; readonly y: number }): void {
+  #node(svg: SVGSVGElement, node: NodeSpec, { x, y }: Place): void {
     const kind = node.isWorker === true ? 'node worker' : 'node'
     make(svg, 'rect', { class: kind, x, y, width: NODE.width, height: NODE.height, rx: 10 })
     make(svg, 'text', { class: 'name', x: x + 14, y: y + 24 }).textContent = node.name

@@ -30,9 +30,9 @@ import { TrendChart } from './trend-chart.ts'
 const wallMs = () => performance.timeOrigin + performance.now()
 
 const FEEDS: Readonly<Record<FeedKind, string>> = {
-  page: 'A worker in this page',
-  websocket: 'WebSocket, Node server',
-  mqtt: 'MQTT, Node server',
+  page: 'In this page',
+  websocket: 'WebSocket',
+  mqtt: 'MQTT broker',
 }
 
 /** Which feeds there are: a page that a plain file host has served has only its own. */

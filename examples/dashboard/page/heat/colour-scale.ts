@@ -29,7 +29,9 @@ export class ColourScale {
       const at = (step / (STEPS - 1)) * (stops.length - 1)
       const index = Math.min(stops.length - 2, Math.floor(at))
       const part = at - index
-      const [red, green, blue] = [0, 1, 2].map((channel) => mixed(stops[index]![channel]!, stops[index + 1]![channel]!, part))
+      const [red, green, blue] = [0, 1, 2].map((channel) =>
+        Math.round(stops[index]![channel]! * (1 - part) + stops[index + 1]![channel]! * part),
+      )
       this.pixels[step] = 0xff000000 | (blue! << 16) | (green! << 8) | red!
     }
   }
@@ -48,9 +50,4 @@ export class ColourScale {
     for (let at = 0; at < pixels.length; at++) pixels[at] = this.pixels[Math.floor(((at % canvas.width) / canvas.width) * STEPS)]!
     context.putImageData(image, 0, 0)
   }
-}
-
-/** Between two channels, mixed as light mixes, so that the middle is not darker than both ends. */
-function mixed(a: number, b: number, part: number): number {
-  return Math.round(Math.sqrt(a * a * (1 - part) + b * b * part))
 }

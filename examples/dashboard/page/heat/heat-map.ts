@@ -24,7 +24,7 @@ export interface HeatEvents {
 }
 
 /** Where the plot begins, from the left: the chart above has the same. */
-export const gutterOf = (width: number) => (width < 480 ? 62 : 84)
+export const gutterOf = (width: number) => (width < 480 ? 76 : 84)
 export const PLOT_RIGHT = 10
 const AXIS = 22
 const FONT = '"Inter Dashboard", system-ui, sans-serif'
@@ -138,7 +138,7 @@ export class HeatMap implements Drawn {
       const to = (this.#rows.begins[kind + 1]! / this.#rows.count) * plotHeight
       if (to - from > 9) {
         context.fillStyle = this.#palette.get('ink-2')
-        context.fillText(gutter < 70 ? name.slice(0, 8) : name, gutter - 8, (from + to) / 2)
+        context.fillText(name, gutter - 8, (from + to) / 2)
       }
       if (kind === 0) return
       // A gap between kinds, so that they stand apart.

@@ -18,7 +18,12 @@ mkdirSync(cache, { recursive: true })
 const [chromium, firefox, webkit] = ['chromium', 'firefox', 'webkit'].map(findBrowser)
 execFileSync(process.execPath, [`${root}.tools/build.mjs`], { cwd: root, stdio: 'inherit' })
 
-const reports = { vitest: `${cache}vitest.json`, playwright: `${cache}playwright.json`, playground: `${cache}playground.json` }
+const reports = {
+  vitest: `${cache}vitest.json`,
+  playwright: `${cache}playwright.json`,
+  playground: `${cache}playground.json`,
+  dashboard: `${cache}dashboard.json`,
+}
 for (const report of Object.values(reports)) rmSync(report, { force: true })
 run(
   bin('vitest'),
@@ -38,11 +43,15 @@ run(bin('playwright'), ['test', '--config', 'test/playground/playwright.config.t
   MILLRACE_CHROMIUM: chromium,
   PLAYWRIGHT_JSON_OUTPUT_NAME: reports.playground,
 })
+run(bin('playwright'), ['test', '--config', 'test/dashboard/playwright.config.ts', '--reporter=list,json'], {
+  MILLRACE_CHROMIUM: chromium,
+  PLAYWRIGHT_JSON_OUTPUT_NAME: reports.dashboard,
+})
 
 // A report that is missing is a run that did not happen.
 const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null)
 const vitest = read(reports.vitest)
-const pages = [read(reports.playwright), read(reports.playground)]
+const pages = [reports.playwright, reports.playground, reports.dashboard].map(read)
 const passed = pages.reduce((sum, report) => sum + (report?.stats.expected ?? 0), vitest?.numPassedTests ?? 0)
 const failuresOf = (report) => (report === null ? 1 : report.stats.unexpected + report.stats.flaky)
 let failures = pages.reduce((sum, report) => sum + failuresOf(report), vitest?.numFailedTests ?? 1)

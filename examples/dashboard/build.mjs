@@ -5,7 +5,7 @@
  * Workers are entries of their own, because esbuild leaves `new URL('./x.js', import.meta.url)` as it is.
  */
 
-import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -42,8 +42,6 @@ export async function buildDashboard(folder = here('../../dist/dashboard')) {
   const css = ['tokens', 'layout', 'controls', 'panels'].map((name) => readFileSync(here(`page/styles/${name}.css`), 'utf8')).join('\n')
   writeFileSync(`${folder}/dashboard.css`, (await esbuild.transform(css, { loader: 'css', minify: true })).code)
   copyFileSync(here('page/index.html'), `${folder}/index.html`)
-  copyFileSync(here('page/fonts/inter.woff2'), `${folder}/inter.woff2`)
-  copyFileSync(here('page/fonts/OFL.txt'), `${folder}/inter-license.txt`)
   return sizesOf(metafile, folder)
 }
 
@@ -68,13 +66,11 @@ function sizesOf(metafile, folder) {
     own += compressed * (1 - share)
   }
   for (const name of ['index.html', 'dashboard.css']) own += gzipSync(readFileSync(`${folder}/${name}`)).length
-  return { own: Math.round(own), library: Math.round(library), onDemand, font: statSync(`${folder}/inter.woff2`).size }
+  return { own: Math.round(own), library: Math.round(library), onDemand }
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const { own, library, onDemand, font } = await buildDashboard(process.argv[2])
+  const { own, library, onDemand } = await buildDashboard(process.argv[2])
   const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`
-  console.log(
-    `dashboard ${kilobytes(own)}, millrace ${kilobytes(library)} (both compressed); typeface ${kilobytes(font)}; on demand, MQTT ${kilobytes(onDemand)}`,
-  )
+  console.log(`dashboard ${kilobytes(own)}, millrace ${kilobytes(library)} (both compressed); on demand, MQTT ${kilobytes(onDemand)}`)
 }

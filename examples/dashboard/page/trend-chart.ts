@@ -94,7 +94,7 @@ export class TrendChart implements Drawn {
     if (width === 0) return
     this.#plot?.destroy()
     const palette = this.#palette
-    const font = '12px "Inter Dashboard", system-ui, sans-serif'
+    const font = '12px system-ui, sans-serif'
     const axis = { stroke: palette.get('ink-3'), font, grid: { stroke: palette.get('line'), width: 1 }, ticks: { show: false } }
     this.#plot = new uPlot(
       {

@@ -27,7 +27,7 @@ export interface HeatEvents {
 export const gutterOf = (width: number) => (width < 480 ? 76 : 84)
 export const PLOT_RIGHT = 10
 const AXIS = 22
-const FONT = '"Inter Dashboard", system-ui, sans-serif'
+const FONT = 'system-ui, sans-serif'
 const RING_MS = 1_600
 const RINGS_A_SECOND = 10
 const CALLOUT_MS = 2_400

@@ -17,7 +17,7 @@ import { Dots } from './dots.ts'
 import { DEPTH_MS, type Scene, sceneOf } from './scene.ts'
 import { stateOf, WindowBoxes } from './windows.ts'
 
-const FONT = '"Inter Dashboard", system-ui, sans-serif'
+const FONT = 'system-ui, sans-serif'
 /** A watermark is asked for so often; in between it is drawn as if it went on. */
 const BETWEEN_MS = 160
 const DESCRIBE_MS = 5_000

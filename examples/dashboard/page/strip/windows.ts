@@ -13,7 +13,7 @@ import type { Scene } from './scene.ts'
 export type WindowState = 'filling' | 'closed' | 'corrected' | 'final'
 
 const GLOW_MS = 1_000
-const FONT = '"Inter Dashboard", system-ui, sans-serif'
+const FONT = 'system-ui, sans-serif'
 
 export function stateOf(window: FleetWindow, watermarkMs: number): WindowState {
   if (watermarkMs < window.endMs - 1) return 'filling'

@@ -206,6 +206,7 @@ async function main(): Promise<void> {
 
   function beginAnew(kind: FeedKind, seed: number): void {
     const old = session.storage
+    session.end()
     Session.begin({ nowMs: wallMs(), feed: kind, settings: session.settings, seed, parallelism: session.parallelism })
     job.close()
     indexedDB.deleteDatabase(`${old}-cells`)

@@ -31,6 +31,7 @@ const STALE_MS = 600_000
 
 export class Session {
   #kept: Kept
+  #isOver = false
   /** Whether it goes on where it was before a reload. */
   readonly isResumed: boolean
 
@@ -121,7 +122,13 @@ export class Session {
     this.#save()
   }
 
+  /** Keeps nothing more: another session takes its place. */
+  end(): void {
+    this.#isOver = true
+  }
+
   #save(): void {
+    if (this.#isOver) return
     localStorage.setItem(KEY, JSON.stringify(this.#kept))
   }
 }

@@ -9,7 +9,7 @@
 import { fleetRows } from '../support/fleet-pipeline.ts'
 import { Prng } from '../support/prng.ts'
 import { Chromium } from './chromium.ts'
-import type { FaultOptions } from './fault-options.ts'
+import type { FaultOptions, Plant } from './fault-options.ts'
 import { FaultServer } from './fault-server.ts'
 import { type BrowserName, FAULTS, Stage } from './faults.ts'
 import { Firefox } from './firefox.ts'
@@ -26,6 +26,7 @@ export interface CampaignOptions {
   /** Of each fault. */
   readonly runs: number
   readonly seed: number
+  readonly plant?: Plant | null
   readonly onRun?: (fault: string, problems: readonly string[]) => void
 }
 
@@ -55,7 +56,7 @@ export async function campaign(options: CampaignOptions): Promise<FaultReport[]>
 
 async function campaignIn(
   name: BrowserName,
-  { faults, runs, seed, onRun }: CampaignOptions,
+  { faults, runs, seed, plant = null, onRun }: CampaignOptions,
   server: FaultServer,
   oracle: Oracle,
 ): Promise<FaultReport[]> {
@@ -75,7 +76,7 @@ async function campaignIn(
       for (let index = 0; index < runs; index++) {
         const runSeed = seed * 1_000 + index
         const prng = new Prng(runSeed)
-        const stage = new Stage({ server, prng, options: optionsOf(fault, runSeed, prng), browser, reopen })
+        const stage = new Stage({ server, prng, options: optionsOf(fault, runSeed, prng, plant), browser, reopen })
         const problems = await judged(stage, report, oracle)
         report.runs++
         report.violations.push(...problems.map((problem) => `${fault}, seed ${runSeed}: ${problem}`))
@@ -92,7 +93,7 @@ async function campaignIn(
   return reports
 }
 
-function optionsOf(fault: string, seed: number, prng: Prng): FaultOptions {
+function optionsOf(fault: string, seed: number, prng: Prng, plant: Plant | null): FaultOptions {
   const place = prng.pick(['page', 'worker'] as const)
   const runId = `${fault.replaceAll(/\W+/g, '-')}-${seed}`
   return {
@@ -108,6 +109,7 @@ function optionsOf(fault: string, seed: number, prng: Prng): FaultOptions {
     rowCount: ROWS,
     rowsPerSecond: ROWS_PER_SECOND,
     everyMs: prng.pick([20, 50, 200]),
+    plant,
   }
 }
 

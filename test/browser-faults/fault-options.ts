@@ -5,6 +5,10 @@ import type { JobStatus, StartOptions } from 'millrace'
 /** Where rows come from: of the page's own making, or from the server through a WebSocket. */
 export type FaultSource = 'paced' | 'webSocket'
 
+/** Defects that are planted to prove that the oracle finds them. */
+export const PLANTS = ['rows are skipped', 'rows come twice', 'every life begins anew'] as const
+export type Plant = (typeof PLANTS)[number]
+
 export interface FaultOptions {
   readonly runId: string
   /** Whether the job runs in the page or in a worker of its own. */
@@ -20,6 +24,7 @@ export interface FaultOptions {
   readonly rowCount: number
   readonly rowsPerSecond: number
   readonly everyMs: number
+  readonly plant: Plant | null
 }
 
 export type ReportBody =

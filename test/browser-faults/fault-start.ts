@@ -9,11 +9,14 @@ import { ledgerSink } from './ledger-sink.ts'
 import { pacedSource } from './paced-source.ts'
 
 export function faultStart(options: FaultOptions): StartOptions {
-  const { runId, storeName, leadership, host, resume, everyMs } = options
+  const { runId, leadership, host, resume, everyMs, plant } = options
+  const storeName = plant === 'every life begins anew' ? `${options.storeName}-${crypto.randomUUID()}` : options.storeName
+  const slip = plant === 'rows are skipped' ? 40 : plant === 'rows come twice' ? -40 : 0
+  const paced = () => pacedSource(fleetRows(options.rowCount), options.rowsPerSecond, slip)
   const makeStore = options.store === 'opfs' ? opfsCheckpoints : indexedDbCheckpoints
   return {
     sources: {
-      readings: options.source === 'paced' ? pacedSource(fleetRows(options.rowCount), options.rowsPerSecond) : feedSource(options),
+      readings: options.source === 'paced' ? paced() : feedSource(options),
     },
     sinks: Object.fromEntries(FAULT_SINKS.map((name) => [name, ledgerSink(runId, name)])),
     checkpoints: { store: makeStore(storeName, { leadership, stealAfter: '1s' }), every: everyMs, resume, tolerableFailures: 1_000 },

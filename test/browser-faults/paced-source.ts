@@ -4,7 +4,8 @@ import type { Source, SourceSplit } from 'millrace'
 
 const PAUSE_MS = 4
 
-export function pacedSource(rows: readonly object[], rowsPerSecond: number): Source {
+/** @param slip - By how many rows a restart misses its place: a planted defect. */
+export function pacedSource(rows: readonly object[], rowsPerSecond: number, slip = 0): Source {
   return {
     kind: 'paced',
     isReplayable: true,
@@ -13,7 +14,7 @@ export function pacedSource(rows: readonly object[], rowsPerSecond: number): Sou
       const split: SourceSplit = {
         splitId: 'paced',
         async open(position) {
-          const from = position === null ? 0 : Number(position['row'])
+          const from = position === null ? 0 : Math.max(0, Math.min(rows.length, Number(position['row']) + slip))
           const startMs = clock.monotonic()
           let at = from
           return {

@@ -6,7 +6,7 @@ import { journalContract } from '../contract/journal-contract.ts'
 import { runSuite, type SuiteResult } from '../support/portable-suite.ts'
 import { journalLaws } from './journal-laws.ts'
 import { sinkLaws } from './sink-laws.ts'
-import { BROWSER_STORE, indexedDbPlace } from './store-places.ts'
+import { BROWSER_STORE, indexedDbPlace, lockless } from './store-places.ts'
 
 checkpointStoreContract(
   'memory',
@@ -17,6 +17,8 @@ checkpointStoreContract(
   { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
 )
 checkpointStoreContract('IndexedDB in a page', indexedDbPlace, BROWSER_STORE)
+checkpointStoreContract('IndexedDB without Web Locks', lockless, { ...BROWSER_STORE, locksLiveOwners: false })
+journalContract('IndexedDB without Web Locks', lockless)
 journalContract('IndexedDB in a page', indexedDbPlace)
 journalLaws()
 sinkLaws()

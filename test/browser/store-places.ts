@@ -6,10 +6,11 @@
 
 import { type IDBPDatabase, openDB } from 'idb'
 import type { Location } from '../../adapters/indexeddb/chunk-shelf.ts'
-import { indexedDbCheckpoints, type Leadership } from '../../adapters/indexeddb-store.ts'
+import { certificatesOf, indexedDbCheckpoints, IndexedDbStore, type Leadership } from '../../adapters/indexeddb-store.ts'
 import { opfsStore } from '../../adapters/opfs-store.ts'
 import { SlotFiles } from '../../adapters/opfs/slots.ts'
 import type { CheckpointGeneration, ChunkHash } from '../../runtime/checkpoint/checkpoint-store.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import type { StoreCapabilities, StorePlace } from '../contract/checkpoint-store-contract.ts'
 
 export const BROWSER_STORE: StoreCapabilities = { locksLiveOwners: true, detectsLoss: true, canBeDamaged: true }
@@ -28,6 +29,19 @@ export async function indexedDbPlace(): Promise<StorePlace> {
   return {
     restarted,
     rival: () => indexedDbCheckpoints(name),
+    damage: (what, change) => withDatabase(`millrace/${name}`, (database) => damage(database, what, change)),
+    dispose: () => restarted().destroy(),
+  }
+}
+
+/** As on pages without HTTPS, which have no Web Locks: the epoch alone decides. */
+export async function lockless(): Promise<StorePlace> {
+  const name = newName()
+  const certificates = certificatesOf(name, systemClock)
+  const parts = { kind: 'indexeddb', databaseName: `millrace/${name}`, clock: systemClock, locks: undefined, certificates, shelves: null }
+  const restarted = () => new IndexedDbStore({}, parts)
+  return {
+    restarted,
     damage: (what, change) => withDatabase(`millrace/${name}`, (database) => damage(database, what, change)),
     dispose: () => restarted().destroy(),
   }

@@ -10,7 +10,7 @@ test('every store of the page keeps the contract', async ({ page }) => {
   await page.waitForFunction('globalThis.runSuite')
   const { passed, failures } = await page.evaluate(() => runSuite())
   expect(failures).toEqual([])
-  expect(passed).toBeGreaterThan(70)
+  expect(passed).toBeGreaterThan(105)
 })
 
 test('every store of a worker keeps the contract', async ({ page }) => {

@@ -35,6 +35,8 @@ export interface LeadershipOptions {
 const ASK = 'who leads?'
 /** A worker that was terminated keeps its lock for up to 2 s in Chromium: so long a silent holder is not taken for a leader. */
 const GRACE_MS = 3_000
+/** Claiming an epoch is a transaction or two. */
+const CLAIM_DEADLINE_MS = 3_000
 const REFUSE_POLL_MS = 50
 const WAIT_POLL_MS_MAX = 1_000
 
@@ -97,15 +99,53 @@ export class Lease {
 export async function lead(options: LeadershipOptions): Promise<Lease> {
   const { name, leadership, locks } = options
   if (locks === undefined) return new Lease(null)
-  if (leadership === 'steal') return await steal(options)
+  if (leadership === 'steal') return await steal(options, await claimRight(options))
   const free = await hold(locks, name, { ifAvailable: true })
-  if (free !== null) return new Lease(free)
+  if (free !== null) return await settled(options, free)
   const waiting = new Waiting(options, locks)
   try {
     return leadership === 'wait' ? await waiting.untilGoneOrSilent() : await waiting.refused()
   } finally {
     waiting.close()
   }
+}
+
+/**
+ * The right to claim the next epoch, which one at a time has: who steals takes it before, who got the lock in peace takes it afterwards and looks
+ * whether the lock is still there. So epochs are claimed in the order of the lock, and its last holder is the one that is not fenced. A holder of
+ * the right that does not move is passed over.
+ */
+async function claimRight({ locks, name, clock }: LeadershipOptions): Promise<HeldLock | null> {
+  const isLate = new AbortController()
+  const isHeld = new AbortController()
+  void clock.sleep(CLAIM_DEADLINE_MS, isHeld.signal).then(() => isLate.abort())
+  try {
+    return await hold(locks!, `${name}/claim`, { signal: isLate.signal })
+  } catch {
+    return await hold(locks!, `${name}/claim`, { steal: true })
+  } finally {
+    isHeld.abort()
+  }
+}
+
+/** The lease of a lock that was got in peace. @throws JobStateError `JOB_LOCKED` when it was stolen meanwhile. */
+async function settled(options: LeadershipOptions, held: HeldLock): Promise<Lease> {
+  const right = await claimRight(options)
+  if (!held.isLost) return new Lease(held, () => void right?.release())
+  void right?.release()
+  throw locked(options.name)
+}
+
+async function steal(options: LeadershipOptions, right: HeldLock | null): Promise<Lease> {
+  return new Lease(await hold(options.locks!, options.name, { steal: true }), () => void right?.release())
+}
+
+function locked(name: string): JobStateError {
+  return new JobStateError(
+    'JOB_LOCKED',
+    `Cannot open ${name}: another tab or worker of this site runs this job; close it, or open with leadership 'wait' or 'steal'`,
+    { retryable: true, details: { store: name } },
+  )
 }
 
 /** A place in the queue for the lock, and a watch over the one who holds it. */
@@ -116,6 +156,7 @@ class Waiting {
   readonly #granted: Promise<HeldLock | null>
   readonly #channel: BroadcastChannel | null
   #lastBeat: string | null = null
+  #isTaken = false
 
   constructor(options: LeadershipOptions, locks: LockManager) {
     this.#options = options
@@ -131,7 +172,7 @@ class Waiting {
     let silentMs = 0
     for (;;) {
       const held = await this.#grantedWithin(pollMs)
-      if (held !== null) return new Lease(held)
+      if (held !== null) return await settled(this.#options, held)
       silentMs = (await this.#livesStill()) ? 0 : silentMs + pollMs
       if (silentMs < stealAfterMs) continue
       const lease = await this.#stealAlone()
@@ -144,21 +185,21 @@ class Waiting {
   async refused(): Promise<Lease> {
     for (let waitedMs = 0; waitedMs < GRACE_MS; waitedMs += REFUSE_POLL_MS) {
       const held = await this.#grantedWithin(REFUSE_POLL_MS)
-      if (held !== null) return new Lease(held)
+      if (held !== null) return await settled(this.#options, held)
       if (await this.#livesStill()) break
     }
     const held = await this.#leaveQueue()
-    if (held !== null) return new Lease(held)
-    const { name } = this.#options
-    throw new JobStateError(
-      'JOB_LOCKED',
-      `Cannot open ${name}: another tab or worker of this site runs this job; close it, or open with leadership 'wait' or 'steal'`,
-      { retryable: true, details: { store: name } },
-    )
+    if (held !== null) return await settled(this.#options, held)
+    throw locked(this.#options.name)
   }
 
+  /** Leaves the queue; a lock that comes all the same, and that nobody took, is given back. */
   close(): void {
     this.#channel?.close()
+    this.#leave.abort()
+    void this.#granted.then((held) => {
+      if (!this.#isTaken) void held?.release()
+    })
   }
 
   async #grantedWithin(ms: number): Promise<HeldLock | null> {
@@ -166,7 +207,7 @@ class Waiting {
     const isOver = new AbortController()
     const tick = this.#options.clock.sleep(ms, isOver.signal).then(() => null)
     try {
-      return await Promise.race([this.#granted, tick])
+      return this.#taken(await Promise.race([this.#granted, tick]))
     } finally {
       isOver.abort()
     }
@@ -180,25 +221,24 @@ class Waiting {
     return lives
   }
 
-  /** Steals, unless another one who waits is at it: until that one has claimed, its victim's silence would be held against it. */
+  /** Steals, unless another one is claiming: until that one has, its victim's silence would be held against it. */
   async #stealAlone(): Promise<Lease | null> {
-    const right = await hold(this.#locks, `${this.#options.name}/steal`, { ifAvailable: true })
+    const right = await hold(this.#locks, `${this.#options.name}/claim`, { ifAvailable: true })
     if (right === null) return null
     const held = await this.#leaveQueue()
-    if (held === null) return await steal(this.#options, () => void right.release())
-    void right.release()
-    return new Lease(held)
+    return held === null ? await steal(this.#options, right) : new Lease(held, () => void right.release())
   }
 
   /** @returns the lock when it was granted before we left. */
-  #leaveQueue(): Promise<HeldLock | null> {
+  async #leaveQueue(): Promise<HeldLock | null> {
     this.#leave.abort()
-    return this.#granted
+    return this.#taken(await this.#granted)
   }
-}
 
-async function steal(options: LeadershipOptions, settled?: () => void): Promise<Lease> {
-  return new Lease(await hold(options.locks!, options.name, { steal: true }), settled)
+  #taken(held: HeldLock | null): HeldLock | null {
+    this.#isTaken ||= held !== null
+    return held
+  }
 }
 
 interface HeldLock {

@@ -15,7 +15,7 @@
  * Invariant: epochs rise, also over a database that was lost; every transaction that writes belongs to the epoch that stands in the head.
  */
 
-import type { CheckpointGeneration, CheckpointReader, CheckpointSession, CheckpointStore } from '../runtime/checkpoint/checkpoint-store.ts'
+import type { CheckpointReader, CheckpointSession, CheckpointStore } from '../runtime/checkpoint/checkpoint-store.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { type Duration, durationMs } from '../runtime/duration.ts'
 import { CheckpointError } from '../runtime/errors.ts'
@@ -26,12 +26,12 @@ import { DatabaseAbsent, storeError } from './indexeddb/idb-errors.ts'
 import { IndexedDbReader } from './indexeddb/indexeddb-reader.ts'
 import { GENERATIONS_MIN, IndexedDbSession } from './indexeddb/indexeddb-session.ts'
 import { lead, type Leadership, type Lease } from './indexeddb/leadership.ts'
+import { committedBefore, type OnStateLost } from './indexeddb/lost-state.ts'
 import {
   asHead,
   BEAT,
   below,
   CHECKPOINTS,
-  compareGenerations,
   DATABASE_VERSION,
   FENCE,
   HEAD,
@@ -39,17 +39,11 @@ import {
   headRecord,
   JOURNALS,
   makeObjectStores,
-  newerOf,
 } from './indexeddb/records.ts'
 import type { ShelfMaker } from './indexeddb/chunk-shelf.ts'
 
+export type { OnStateLost } from './indexeddb/lost-state.ts'
 export type { Leadership } from './indexeddb/leadership.ts'
-
-/**
- * What `open` does when state that was acknowledged is gone or went back. `fail` (default): `STATE_LOST`. `resume`: goes on from an older
- * checkpoint if there is one, else `STATE_LOST`. `startAfresh`: goes on from an older one, or from nothing.
- */
-export type OnStateLost = 'fail' | 'resume' | 'startAfresh'
 
 export interface IndexedDbCheckpointsOptions {
   /** Generations kept, at least 3, which is the default. */
@@ -232,7 +226,14 @@ export class IndexedDbStore implements BrowserCheckpointStore {
       const hasChunks = (await checkpoints.count(below('chunk'))) > 0
       this.#checkJob(before?.jobName, jobName)
       this.#checkJob(reading.certificate?.jobName, jobName)
-      const committed = this.#committed(before, catalog, reading, hasChunks)
+      const committed = committedBefore({
+        store: this.#parts.databaseName,
+        head: before,
+        newest: catalog.newest,
+        hasChunks,
+        reading,
+        onStateLost: this.#onStateLost,
+      })
       const epochs = [before?.epoch, reading.certificate?.epoch, catalog.newest?.epoch]
       const head = headRecord({
         jobName,
@@ -258,38 +259,6 @@ export class IndexedDbStore implements BrowserCheckpointStore {
       `Cannot use ${databaseName}: the browser took a write and did not keep it; leave the private window, or restart the browser`,
       { details: { store: databaseName, cause: 'WRITE_NOT_KEPT' } },
     )
-  }
-
-  /**
-   * The newest generation that was ever acknowledged, as far as is known, or null for a fresh start.
-   *
-   * @throws CheckpointError `STATE_LOST` when that is more than there is, unless less will do.
-   */
-  #committed(before: Head | null, catalog: Catalog, reading: CertificateReading, hasChunks: boolean): CheckpointGeneration | null {
-    const { newest } = catalog
-    const certified = reading.certificate?.committed ?? null
-    const known = newerOf(before?.committed ?? null, certified)
-    // A record that is gone while the head still speaks of it is damage, which recovery reports. A head that is behind was put back as a whole.
-    const there = newerOf(before?.committed ?? null, newest)
-    const isBehind = newest !== null && certified !== null && compareGenerations(certified, there!) > 0
-    const isEmpty = newest === null && (known !== null || (reading.certificate === null && (reading.isDamaged || hasChunks)))
-    if (!isBehind && !isEmpty) return newerOf(known, newest)
-    if (newest !== null && this.#onStateLost !== 'fail') return newerOf(known, newest)
-    if (this.#onStateLost === 'startAfresh') return null
-    throw this.#lost(known, newest)
-  }
-
-  #lost(known: CheckpointGeneration | null, newest: CheckpointGeneration | null): CheckpointError {
-    const { databaseName } = this.#parts
-    const show = (of: CheckpointGeneration | null) => (of === null ? 'none' : `checkpoint ${of.checkpointId} (epoch ${of.epoch})`)
-    const had = known === null ? 'checkpoints' : show(known)
-    const remedy =
-      newest === null
-        ? "restore it from a copy, or open with onStateLost 'startAfresh' to begin from nothing"
-        : "restore it from a copy, or open with onStateLost 'resume' to go on from the older one"
-    return new CheckpointError('STATE_LOST', `${databaseName} had ${had}, and the newest that is left is ${show(newest)}; ${remedy}`, {
-      details: { store: databaseName, committed: known, newest },
-    })
   }
 
   #checkJob(found: string | undefined, jobName: string): void {

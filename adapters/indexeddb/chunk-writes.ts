@@ -17,25 +17,38 @@ export interface Write {
   apply(checkpoints: WriteStore): Promise<unknown>
 }
 
-/** A chunk that is to be written: as pieces, or, when its bytes lie elsewhere, as the place where. */
+/**
+ * A chunk that is to be written: as pieces, or, when its bytes lie elsewhere, as the place where.
+ *
+ * A generation may name it already: so what is there is written over by the same bytes, and only the last write takes away what is too much. A chunk
+ * that was whole is whole at every moment.
+ */
 export function writesOf(hash: ChunkHash, bytes: Uint8Array<ArrayBuffer>, location: Location | null): Write[] {
-  const clear: Write = {
-    byteLength: 0,
-    apply: (checkpoints) => Promise.all([checkpoints.delete(below('chunk', hash)), checkpoints.delete(locationKey(hash))]),
+  if (location !== null) {
+    const put: Write['apply'] = (checkpoints) =>
+      Promise.all([checkpoints.put(location, locationKey(hash)), checkpoints.delete(below('chunk', hash))])
+    return [{ byteLength: 0, apply: put }]
   }
-  if (location !== null) return [clear, { byteLength: 0, apply: (checkpoints) => checkpoints.put(location, locationKey(hash)) }]
-  const writes = [clear]
-  for (let at = 0; at === 0 || at < bytes.length; at += TRANSACTION_BYTES) {
-    const piece = bytes.length <= TRANSACTION_BYTES ? bytes : bytes.slice(at, at + TRANSACTION_BYTES)
-    const key = pieceKey(hash, at / TRANSACTION_BYTES)
-    writes.push({ byteLength: piece.length, apply: (checkpoints) => checkpoints.put(piece, key) })
-  }
-  return writes
+  const count = Math.max(1, Math.ceil(bytes.length / TRANSACTION_BYTES))
+  return Array.from({ length: count }, (_, index) => {
+    const piece = count === 1 ? bytes : bytes.slice(index * TRANSACTION_BYTES, (index + 1) * TRANSACTION_BYTES)
+    const put = (checkpoints: WriteStore) => checkpoints.put(piece, pieceKey(hash, index))
+    const putLast = (checkpoints: WriteStore) =>
+      Promise.all([
+        put(checkpoints),
+        checkpoints.delete(IDBKeyRange.bound(pieceKey(hash, count), ['chunk', hash, []])),
+        checkpoints.delete(locationKey(hash)),
+      ])
+    return { byteLength: piece.length, apply: index === count - 1 ? putLast : put }
+  })
 }
 
 /** Removes chunks, wherever they lie. */
 export function removalsOf(hashes: Iterable<ChunkHash>): Write[] {
-  return Array.from(hashes, (hash) => writesOf(hash, new Uint8Array(0), null)[0]!)
+  return Array.from(hashes, (hash) => ({
+    byteLength: 0,
+    apply: (checkpoints) => Promise.all([checkpoints.delete(below('chunk', hash)), checkpoints.delete(locationKey(hash))]),
+  }))
 }
 
 /** In groups that each fit one transaction, in order. */

@@ -17,6 +17,7 @@ import { CheckpointError, JobStateError, MillraceError } from '../../runtime/err
 import type { Connection, WriteStore } from './connection.ts'
 import { checkFence, stateLost } from './fence.ts'
 import { DatabaseAbsent, readError, storeError } from './idb-errors.ts'
+import { decodeEntries, encodeEntries } from './journal-entries.ts'
 import { asFence, asJournalState, below, type Fence, FENCE, isCount, joined, JOURNALS, stateKey } from './records.ts'
 
 /** Values above 64 KiB are kept in files of their own by Chromium. */
@@ -170,7 +171,7 @@ export class IndexedDbJournal implements Journal {
 
   async #appendBatch(entries: readonly Uint8Array[]): Promise<void> {
     if (entries.length === 0) return
-    const frame = await seal('chunk', encode(entries))
+    const frame = await seal('chunk', encodeEntries(entries))
     const batch = { first: this.#end, count: entries.length, byteLength: frame.length }
     const end = batch.first + batch.count
     const pieces: Uint8Array[] = []
@@ -205,7 +206,7 @@ export class IndexedDbJournal implements Journal {
   async #entriesOf(frame: Uint8Array, first: number, count: number): Promise<readonly Uint8Array[]> {
     const { name, connection } = this.#parts
     try {
-      const entries = decode(await unseal('chunk', frame))
+      const entries = decodeEntries(await unseal('chunk', frame))
       if (entries.length === count) return entries
     } catch (cause) {
       if (cause instanceof CheckpointError && cause.code === 'FORMAT_NEWER') throw cause
@@ -270,38 +271,4 @@ function journalError(error: unknown, { name }: Connection, action: string): Mil
 function batchOf(key: IDBValidKey): Batch | null {
   const [kind, , first, count, byteLength] = Array.isArray(key) ? (key as unknown[]) : []
   return kind === 'batch' && isCount(first) && isCount(count) && isCount(byteLength) ? { first, count, byteLength } : null
-}
-
-/**
- * Entries as bytes.
- *
- *     ┌───────┬──────────────────┬───────────────
- *     │ count │ length of each   │ bytes of each
- *     │ u32   │ u32 × count      │
- *     └───────┴──────────────────┴───────────────  little-endian
- */
-function encode(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const start = 4 + 4 * entries.length
-  const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + entry.length, start))
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, entries.length, true)
-  let at = start
-  for (const [index, entry] of entries.entries()) {
-    view.setUint32(4 + 4 * index, entry.length, true)
-    bytes.set(entry, at)
-    at += entry.length
-  }
-  return bytes
-}
-
-/** Entries of verified bytes. */
-function decode(bytes: Uint8Array<ArrayBuffer>): Uint8Array[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const count = view.getUint32(0, true)
-  let at = 4 + 4 * count
-  return Array.from({ length: count }, (_, index) => {
-    const length = view.getUint32(4 + 4 * index, true)
-    at += length
-    return bytes.slice(at - length, at)
-  })
 }

@@ -71,15 +71,15 @@ export class IndexedDbReader implements CheckpointReader {
       Promise.all([checkpoints.getAll(below('chunk', hash)), checkpoints.get(locationKey(hash))]),
     )
     const [pieces, location] = found ?? [[], undefined]
-    if (pieces.length > 0) {
-      const bytes = joined(pieces)
-      if (bytes === null) throw this.#damaged(what)
-      return bytes
+    if (location !== undefined) {
+      const place = asLocation(location)
+      if (place === null) throw this.#damaged(what)
+      return (await this.#shelf?.read(place)) ?? null
     }
-    if (location === undefined) return null
-    const place = asLocation(location)
-    if (place === null) throw this.#damaged(what)
-    return (await this.#shelf?.read(place)) ?? null
+    if (pieces.length === 0) return null
+    const bytes = joined(pieces)
+    if (bytes === null) throw this.#damaged(what)
+    return bytes
   }
 
   /** What `read` gives, or null when there is no database. */

@@ -16,26 +16,15 @@ import { CheckpointError, JobStateError, type MillraceError } from '../../runtim
 import { Catalog } from './catalog.ts'
 import type { Certificates } from './certificate.ts'
 import { asLocation, type ChunkShelf, type Location } from './chunk-shelf.ts'
-import { grouped, removalsOf, type Write, writesOf } from './chunk-writes.ts'
+import { grouped, removalsOf } from './chunk-writes.ts'
 import type { Connection, Durability, ReadStore, WriteStore } from './connection.ts'
 import { checkFence, fenced, stateLost } from './fence.ts'
 import { DatabaseAbsent, storeError } from './idb-errors.ts'
 import { IndexedDbJournal } from './indexeddb-journal.ts'
+import { PendingChunks } from './pending-chunks.ts'
 import type { IndexedDbReader } from './indexeddb-reader.ts'
 import type { Lease } from './leadership.ts'
-import {
-  asHead,
-  BEAT,
-  below,
-  CHECKPOINTS,
-  chunkOf,
-  generationKey,
-  generationRecord,
-  HEAD,
-  type Head,
-  headRecord,
-  TRANSACTION_BYTES,
-} from './records.ts'
+import { asHead, BEAT, below, CHECKPOINTS, chunkOf, generationKey, generationRecord, HEAD, type Head, headRecord } from './records.ts'
 
 /** What is kept when the browser grants no more space. */
 export const GENERATIONS_MIN = 3
@@ -58,12 +47,8 @@ export class IndexedDbSession implements CheckpointSession {
   #head: Head
   /** Null after a failure: to be read again. */
   #catalog: Catalog | null
-  /** Chunks that are not in the database yet. */
-  readonly #buffer = new Map<ChunkHash, Uint8Array<ArrayBuffer>>()
-  #bufferBytes = 0
-  /** Chunks that the session wrote and that no generation names yet. */
-  readonly #written = new Set<ChunkHash>()
-  /** Whether nothing lies about that no generation names, but for `#written`. */
+  readonly #pending: PendingChunks
+  /** Whether nothing lies about that no generation names, but for what is pending. */
   #isSwept = false
   readonly #journals = new Map<string, IndexedDbJournal>()
   #beatCount = 0
@@ -76,6 +61,7 @@ export class IndexedDbSession implements CheckpointSession {
     this.#parts = parts
     this.#head = parts.head
     this.#catalog = parts.catalog
+    this.#pending = new PendingChunks(parts.shelf)
     parts.lease.onLost(() => this.#end(fenced(this.epoch, this.#store)))
     parts.lease.answer(this.#store, parts.clock, () => this.#beat())
   }
@@ -93,16 +79,13 @@ export class IndexedDbSession implements CheckpointSession {
   }
 
   async readChunk(hash: ChunkHash): Promise<Uint8Array | null> {
-    return this.#buffer.get(hash)?.slice() ?? (await this.#parts.reader.readChunk(hash))
+    return this.#pending.bytesOf(hash) ?? (await this.#parts.reader.readChunk(hash))
   }
 
   async writeChunk(hash: ChunkHash, bytes: Uint8Array): Promise<void> {
     this.#checkUsable()
-    if (this.#buffer.has(hash) || this.#written.has(hash)) return
-    // Copied: it belongs to the caller, and may lie in shared memory, which IndexedDB refuses.
-    this.#buffer.set(hash, new Uint8Array(bytes))
-    this.#bufferBytes += bytes.length
-    if (this.#bufferBytes > TRANSACTION_BYTES) await this.#inTurn(() => this.#guard('write a chunk', () => this.#writeAhead()))
+    this.#pending.add(hash, bytes)
+    if (this.#pending.isLarge) await this.#inTurn(() => this.#guard('write a chunk', () => this.#writeAhead()))
   }
 
   commit(checkpointId: number, manifest: Uint8Array, chunks: readonly ChunkHash[]): Promise<void> {
@@ -146,7 +129,7 @@ export class IndexedDbSession implements CheckpointSession {
     const generation = { epoch: this.epoch, checkpointId }
     await this.#guard(action, async () => {
       await this.#withRoom(async () => {
-        if (this.#bufferBytes > TRANSACTION_BYTES) await this.#writeAhead()
+        if (this.#pending.isLarge) await this.#writeAhead()
         await this.#publish(generation, manifest, chunks)
       })
       const { jobName } = this.#head
@@ -157,12 +140,11 @@ export class IndexedDbSession implements CheckpointSession {
   /** The commit itself: everything that makes a generation real, in one transaction. */
   async #publish(generation: CheckpointGeneration, manifest: Uint8Array<ArrayBuffer>, chunks: readonly ChunkHash[]): Promise<void> {
     const catalog = await this.#catalogNow()
-    const buffered = [...this.#buffer.keys()]
     const next = catalog.with({ generation, chunks }, this.#parts.generationsKept)
     const named = new Set(chunks)
-    const isSpared = (hash: ChunkHash) => !named.has(hash) && (this.#buffer.has(hash) || this.#written.has(hash))
+    const isSpared = (hash: ChunkHash) => !named.has(hash) && this.#pending.has(hash)
     const head = headRecord({ ...this.#head, committed: generation, journalEnds: this.#journalEnds() })
-    const writes = this.#writesOf(buffered)
+    const { writes, done } = this.#pending.writes()
     const freed = await this.#transact(async (checkpoints) => {
       const lying = this.#isSwept ? [] : await chunksIn(checkpoints)
       const { generations, chunks: gone } = catalog.dispensable(next, lying, isSpared)
@@ -179,39 +161,20 @@ export class IndexedDbSession implements CheckpointSession {
     this.#head = head
     this.#catalog = next
     this.#isSwept = true
-    this.#bufferWritten(buffered)
-    for (const hash of chunks) this.#written.delete(hash)
+    done()
+    this.#pending.named(chunks)
   }
 
   /** Writes the buffered chunks before the commit that names them. */
   async #writeAhead(): Promise<void> {
     this.#checkUsable()
-    if (this.#bufferBytes <= TRANSACTION_BYTES) return
+    if (!this.#pending.isLarge) return
     if (this.#catalog === null) await this.#catalogNow()
-    const hashes = [...this.#buffer.keys()]
-    for (const group of grouped(this.#writesOf(hashes))) {
+    const { writes, done } = this.#pending.writes()
+    for (const group of grouped(writes)) {
       await this.#transact((checkpoints) => Promise.all(group.map((write) => write.apply(checkpoints))))
     }
-    this.#bufferWritten(hashes)
-  }
-
-  /** Writes for buffered chunks; those for which the shelf has room are on the disk when this returns. */
-  #writesOf(hashes: readonly ChunkHash[]): Write[] {
-    const { shelf } = this.#parts
-    const writes = hashes.flatMap((hash) => {
-      const bytes = this.#buffer.get(hash)!
-      return writesOf(hash, bytes, shelf?.place(bytes) ?? null)
-    })
-    shelf?.flush()
-    return writes
-  }
-
-  #bufferWritten(hashes: readonly ChunkHash[]): void {
-    for (const hash of hashes) {
-      this.#bufferBytes -= this.#buffer.get(hash)?.length ?? 0
-      this.#buffer.delete(hash)
-      this.#written.add(hash)
-    }
+    done()
   }
 
   /** Does it once more with less in the store when there was no room for it. */
@@ -232,7 +195,7 @@ export class IndexedDbSession implements CheckpointSession {
     const catalog = await this.#catalogNow()
     const next = catalog.withNewest(GENERATIONS_MIN)
     await this.#transact(async (checkpoints) => {
-      const { generations, chunks } = catalog.dispensable(next, await chunksIn(checkpoints), (hash) => this.#written.has(hash))
+      const { generations, chunks } = catalog.dispensable(next, await chunksIn(checkpoints), (hash) => this.#pending.isWritten(hash))
       await Promise.all([
         ...removalsOf(chunks).map((write) => write.apply(checkpoints)),
         ...generations.map((old) => checkpoints.delete(generationKey(old))),
@@ -267,16 +230,18 @@ export class IndexedDbSession implements CheckpointSession {
     checkFence(asHead(await checkpoints.get(HEAD)), this.#head, this.#store)
   }
 
-  /** A sign of life, when another tab asks for it. */
+  /** A sign of life, when another tab asks for it. A failure of it is none of a checkpoint that is under way. */
   async #beat(): Promise<void> {
     if (this.#isClosed || this.#over !== null) return
-    await this.#guard('show life', () =>
-      this.#parts.connection.write([CHECKPOINTS], 'relaxed', async (stores) => {
+    try {
+      await this.#parts.connection.write([CHECKPOINTS], 'relaxed', async (stores) => {
         const checkpoints = stores(CHECKPOINTS)
         await this.#checkOwner(checkpoints)
         await checkpoints.put({ epoch: this.epoch, count: ++this.#beatCount }, BEAT)
-      }),
-    )
+      })
+    } catch (error) {
+      await this.#failure(error, 'show life')
+    }
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -285,26 +250,29 @@ export class IndexedDbSession implements CheckpointSession {
     return turn
   }
 
-  /** What went wrong, in our terms. Chunks of the failed checkpoint are forgotten, so that the next one writes them again. */
+  /** What `work` gives. When it fails, the chunks of the checkpoint are forgotten, so that the next one writes them again. */
   async #guard<T>(action: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      const failure =
-        error instanceof DatabaseAbsent ? stateLost(this.#store, 'there is no database') : storeError(error, action, this.#store)
-      this.#buffer.clear()
-      this.#bufferBytes = 0
-      this.#written.clear()
+      this.#pending.forget()
       this.#catalog = null
       this.#isSwept = false
-      if (failure.code === 'JOB_FENCED' || failure.code === 'STATE_LOST') this.#end(failure)
-      // The certificate was deleted along with the database: without it the next start would be a silent new beginning.
-      if (failure.code === 'STATE_LOST') {
-        const { jobName, epoch, committed } = this.#head
-        await this.#parts.certificates.write({ jobName, epoch, committed }).catch(() => {})
-      }
-      throw failure
+      throw await this.#failure(error, action)
     }
+  }
+
+  /** What went wrong, in our terms; when it says that the store is not ours any more the session is over. */
+  async #failure(error: unknown, action: string): Promise<MillraceError> {
+    const isAbsent = error instanceof DatabaseAbsent
+    const failure = isAbsent ? stateLost(this.#store, 'there is no database') : storeError(error, action, this.#store)
+    if (failure.code === 'JOB_FENCED' || failure.code === 'STATE_LOST') this.#end(failure)
+    // The certificate was deleted along with the database: without it the next start would be a silent new beginning.
+    if (failure.code === 'STATE_LOST') {
+      const { jobName, epoch, committed } = this.#head
+      await this.#parts.certificates.write({ jobName, epoch, committed }).catch(() => {})
+    }
+    return failure
   }
 
   #end(error: MillraceError): void {
@@ -331,7 +299,7 @@ export class IndexedDbSession implements CheckpointSession {
   }
 
   #checkComplete(catalog: Catalog, checkpointId: number, chunks: readonly ChunkHash[]): void {
-    const missing = chunks.find((hash) => !this.#buffer.has(hash) && !this.#written.has(hash) && !catalog.names(hash))
+    const missing = chunks.find((hash) => !this.#pending.has(hash) && !catalog.names(hash))
     if (missing === undefined) return
     throw new CheckpointError('CHECKPOINT_INCOMPLETE', `Cannot commit checkpoint ${checkpointId}: chunk ${missing} was not written`, {
       details: { hash: missing },

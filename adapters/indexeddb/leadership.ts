@@ -97,9 +97,21 @@ export class Lease {
 
 /** Wins the leadership, or refuses. @throws JobStateError `JOB_LOCKED` (retryable) */
 export async function lead(options: LeadershipOptions): Promise<Lease> {
-  const { name, leadership, locks } = options
+  const { leadership, locks } = options
   if (locks === undefined) return new Lease(null)
   if (leadership === 'steal') return await steal(options, await claimRight(options))
+  for (;;) {
+    try {
+      return await leadInPeace(options, locks)
+    } catch (error) {
+      // Stolen at the moment at which it was granted: who waits goes on waiting.
+      if (leadership !== 'wait' || !(error instanceof JobStateError)) throw error
+    }
+  }
+}
+
+async function leadInPeace(options: LeadershipOptions, locks: LockManager): Promise<Lease> {
+  const { name, leadership } = options
   const free = await hold(locks, name, { ifAvailable: true })
   if (free !== null) return await settled(options, free)
   const waiting = new Waiting(options, locks)

@@ -18,7 +18,7 @@ import { checkFence } from '../indexeddb/fence.ts'
 import { asHead, below, CHECKPOINTS, type Fence, HEAD, isCount, SLOTS } from '../indexeddb/records.ts'
 import { SlotReserve } from './slot-reserve.ts'
 import { isSlot, slotFileName, SlotFiles, type SlotRecord, Slots } from './slots.ts'
-import { hasSyncFiles, isNamed, openSyncFile, type SyncFile } from './sync-file.ts'
+import { hasSyncFiles, isNamed, openSyncFile, type SyncFile, whenLetGo } from './sync-file.ts'
 
 export interface SlotOptions {
   /** Name of the store's directory. */
@@ -96,7 +96,8 @@ export class SlotShelfMaker implements ShelfMaker {
 
   async destroy(): Promise<void> {
     const root = await this.#root(false)
-    await root?.removeEntry(encodeURIComponent(this.#options.name), { recursive: true }).catch((error: unknown) => {
+    const remove = async () => await root?.removeEntry(encodeURIComponent(this.#options.name), { recursive: true })
+    await whenLetGo(this.#options.name, this.#options.clock, remove).catch((error: unknown) => {
       if (!isNamed(error, 'NotFoundError')) throw error
     })
   }

@@ -46,13 +46,25 @@ export async function openSyncFile(
   name: string,
   options: { readonly mayCreate: boolean; readonly clock: Clock; readonly deadlineMs?: number },
 ): Promise<SyncFile | null> {
-  const { mayCreate, clock, deadlineMs = HANDLE_DEADLINE_MS } = options
+  const { mayCreate, clock, deadlineMs } = options
+  const open = async () => {
+    const handle = (await directory.getFileHandle(name, { create: mayCreate })) as SyncFileHandle
+    return (await handle.createSyncAccessHandle?.()) ?? null
+  }
+  try {
+    return await whenLetGo(name, clock, open, deadlineMs)
+  } catch (error) {
+    if (isNamed(error, 'NotFoundError')) return null
+    throw error
+  }
+}
+
+/** Does it as soon as nobody else holds the file any more. @throws JobStateError `JOB_LOCKED` when somebody still does at the deadline. */
+export async function whenLetGo<T>(name: string, clock: Clock, work: () => Promise<T>, deadlineMs = HANDLE_DEADLINE_MS): Promise<T> {
   for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
     try {
-      const handle = (await directory.getFileHandle(name, { create: mayCreate })) as SyncFileHandle
-      return (await handle.createSyncAccessHandle?.()) ?? null
+      return await work()
     } catch (error) {
-      if (isNamed(error, 'NotFoundError')) return null
       if (!isNamed(error, 'NoModificationAllowedError')) throw error
       if (waitedMs >= deadlineMs) {
         throw new JobStateError(

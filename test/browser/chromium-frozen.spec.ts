@@ -37,6 +37,7 @@ async function freeze(page: Page) {
 
 for (const where of ['page', 'worker'] as const) {
   test(`a frozen leader in a ${where} is waited for, then stolen from, and finds itself fenced when it thaws`, async ({ baseURL }) => {
+    test.setTimeout(60_000 + RUNS * 8_000)
     for (let run = 0; run < RUNS; run++) {
       const store = { name: newName(), options: { leadership: 'wait', stealAfter: '2s' } } as const
       const [{ page, actor }, { page: otherPage, actor: other }] = [await newActor(baseURL!), await newActor(baseURL!)]

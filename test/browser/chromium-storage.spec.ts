@@ -4,6 +4,7 @@ import { Actor, newName, RUNS } from './storage.ts'
 
 test.describe('a tab that crashed', () => {
   test('after a crash of the leading tab the next one goes on from its last checkpoint', async ({ context }) => {
+    test.setTimeout(60_000 + RUNS * 8_000)
     for (let run = 0; run < RUNS; run++) {
       const store = { name: newName(), options: { leadership: 'wait' } } as const
       const [leader, other] = [await Actor.in(context), await Actor.in(context)]

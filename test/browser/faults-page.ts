@@ -61,7 +61,7 @@ async function live(name: string): Promise<Life> {
     })
   }
   await attempt(async () => {
-    await journal?.trim(1)
+    if (journal !== null && journal.end > 0) await journal.trim(1)
   })
   await attempt(async () => {
     if (journal === null || journal.end === journal.begin) return

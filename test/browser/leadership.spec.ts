@@ -25,6 +25,7 @@ for (const kind of ['indexeddb', 'opfs'] as const) {
   })
 
   test(`${kind}: who waits leads as soon as the leading tab is gone`, async ({ context }) => {
+    test.setTimeout(60_000 + RUNS * 8_000)
     for (let run = 0; run < RUNS; run++) {
       const store = { name: newName(), kind, options: { leadership: 'wait' } } as const
       const [first, second] = [(await Actor.in(context)).worker(where), (await Actor.in(context)).worker(where)]
@@ -56,6 +57,7 @@ for (const kind of ['indexeddb', 'opfs'] as const) {
   })
 
   test(`${kind}: a worker that is started anew after its predecessor was terminated leads`, async ({ context }) => {
+    test.setTimeout(60_000 + RUNS * 8_000)
     const page = await Actor.in(context)
     const store = { name: newName(), kind }
     for (let run = 0; run < RUNS; run++) {
@@ -69,6 +71,7 @@ for (const kind of ['indexeddb', 'opfs'] as const) {
 }
 
 test('of many tabs that steal at once one leads, and only its checkpoints are added', async ({ context }) => {
+  test.setTimeout(60_000 + RUNS * 8_000)
   const name = newName()
   const actors = await Promise.all(Array.from({ length: 4 }, () => Actor.in(context)))
   const first = actors[0]!

@@ -53,7 +53,8 @@ Exactly once
 
 Speed
   --parallelism N      subtasks of every window (default 1)
-  --host HOST          auto, workers (threads), shared, transferred or inline (default auto)
+  --host HOST          auto (default), workers (threads), shared, transferred or
+                       inline
 
 Output
   --json               progress and summary as JSON lines on standard output

@@ -23,8 +23,10 @@ export const WINDOW_MS = 5_000
 export const LATENESS_MS = 20_000
 /** How far readings may be behind the newest one without being late. */
 export const DISORDER_MS = 2_000
-/** Windows that are kept for the page. */
+/** Windows that the page shows. */
 export const WINDOWS_KEPT = 60
+/** Windows that are held: those that the page shows, and two that may be filling already. What is older has nobody who asks for it. */
+export const WINDOWS_HELD = WINDOWS_KEPT + 2
 
 export function emptyCells(startMs: number, devices: number): Cells {
   return {

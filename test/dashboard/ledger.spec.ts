@@ -6,6 +6,23 @@ import { fileHost } from './playwright.config.ts'
 
 test.setTimeout(300_000)
 
+for (const phaseMs of [0, 1_250, 2_500, 3_750, 4_990]) {
+  test(`the ledger of a fresh page balances, ${phaseMs} ms into a window, on a slow machine too`, async ({ page }) => {
+    // Where a window begins in the history, and what has been read when it is final, depends on when the page is opened.
+    await page.waitForTimeout((phaseMs - (Date.now() % 5_000) + 5_000) % 5_000)
+    // Packets and statuses that come late make the page ask for the first windows more than once, long after it has asked for the last ones.
+    const session = await page.context().newCDPSession(page)
+    if (phaseMs % 2_500 === 0) await session.send('Emulation.setCPUThrottlingRate', { rate: 4 })
+    await open(page, '/')
+    await expect.poll(async () => (await figures(page)).windows, { timeout: 60_000 }).toBeGreaterThanOrEqual(56)
+    const { differences, failure, state, cells } = await figures(page)
+    expect(differences).toEqual([])
+    expect(failure).toBeNull()
+    expect(state).toBe('balanced')
+    expect(cells).toBeGreaterThan(50_000)
+  })
+}
+
 test('the ledger balances over a WebSocket: after a crash, a cut connection, another parallelism, and a reload', async ({ page }) => {
   await open(page, '/')
   await page.waitForTimeout(10_000)

@@ -10,6 +10,9 @@ export interface Figures {
   readonly readings: number
   readonly comparedMs: number
   readonly differences: readonly { readonly startMs: number; readonly differences: number; readonly example: string }[]
+  /** Comparisons that differed at first, as something was still on its way; and why the auditor has stopped, if it has. */
+  readonly repeats: number
+  readonly failure: string | null
   readonly sent: number
   readonly counted: number
   readonly late: number

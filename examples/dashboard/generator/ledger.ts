@@ -6,7 +6,7 @@
  * Invariant: `number` readings of the log are accounted for, or lie before the ledger began; no reading is accounted for twice.
  */
 
-import { addValue, type Cells, emptyCells, windowStartOf } from '../cells.ts'
+import { addValue, type Cells, emptyCells, WINDOW_MS, WINDOWS_HELD, windowStartOf } from '../cells.ts'
 import type { FeedLog } from './feed-log.ts'
 import { NORMAL, type Readings } from './readings.ts'
 
@@ -30,8 +30,7 @@ export class Ledger {
   readonly #log: FeedLog
   readonly #devices: number
   readonly #windows = new Map<number, Cells>()
-  /** Windows before this one are not whole, as the ledger began within them. */
-  readonly firstStartMs: number
+  #firstStartMs: number
   #number: number
   #readings: Readings | null = null
 
@@ -39,8 +38,13 @@ export class Ledger {
   constructor(log: FeedLog, { fromMs, devices }: { readonly fromMs: number; readonly devices: number }) {
     this.#log = log
     this.#devices = devices
-    this.firstStartMs = fromMs
+    this.#firstStartMs = fromMs
     this.#number = log.firstNumber(Math.max(0, log.tickAt(fromMs - AHEAD_MS)))
+  }
+
+  /** Windows before this one are not known: the ledger began within them, or has forgotten them. */
+  get firstStartMs(): number {
+    return this.#firstStartMs
   }
 
   /** All readings before this number are accounted for. */
@@ -66,8 +70,15 @@ export class Ledger {
     return this.#number >= to
   }
 
-  /** Compares the final result of a window and what came too late for it with the truth. Together they must be all that was sent. */
+  /**
+   * Compares the final result of a window and what came too late for it with the truth. Together they must be all that was sent.
+   * Windows so old that nobody holds a result of them any more are forgotten; all others may be asked for again.
+   *
+   * @throws RangeError for a window that is not known: nothing can be said of it, and least of all that nothing was sent for it.
+   */
   compare(result: Cells, late: Cells | null): Comparison {
+    if (result.startMs < this.#firstStartMs)
+      throw new RangeError(`The ledger knows windows from ${this.#firstStartMs} on; it was asked for that of ${result.startMs}`)
     const truth = this.#windows.get(result.startMs) ?? emptyCells(result.startMs, 0)
     const devices = Math.max(truth.n.length, result.n.length, late?.n.length ?? 0)
     let cells = 0
@@ -87,11 +98,13 @@ export class Ledger {
       if (found.n === sent.n && found.sum === sent.sum && found.min === sent.min && found.max === sent.max) continue
       if (differences++ === 0) example = `device ${device}: sent ${describe(sent)}, counted ${describe(counted)}, late ${describe(aside)}`
     }
+    this.#forget(result.startMs - WINDOWS_HELD * WINDOW_MS)
     return { startMs: result.startMs, cells, readings, late: lateCount, differences, example }
   }
 
-  /** Forgets windows that begin before. */
-  forget(beforeMs: number): void {
+  /** Forgets windows that begin before; readings of them that are still to come are not added up any more. */
+  #forget(beforeMs: number): void {
+    this.#firstStartMs = Math.max(this.#firstStartMs, beforeMs)
     for (const startMs of this.#windows.keys()) if (startMs < beforeMs) this.#windows.delete(startMs)
   }
 
@@ -106,7 +119,7 @@ export class Ledger {
     const startMs = windowStartOf(at[row]!)
     let cells = this.#windows.get(startMs)
     if (cells === undefined) {
-      if (startMs < this.firstStartMs) return
+      if (startMs < this.#firstStartMs) return
       cells = emptyCells(startMs, this.#devices)
       this.#windows.set(startMs, cells)
     }

@@ -50,7 +50,8 @@ addEventListener('message', ({ data }: MessageEvent<ToAuditor>) => {
       throw new TypeError(`Unknown message ${String(never)}`)
     }
   }
-  if (!isWorking) void work()
+  // What goes wrong here is to be seen by the page: a proof that has stopped proves nothing.
+  if (!isWorking) work().catch(reportError)
 })
 
 /** Goes on to where it may, in short turns. What is to be compared at a place is compared exactly there. */
@@ -66,7 +67,6 @@ async function work(): Promise<void> {
     if (next === undefined) break
     waiting.shift()
     globalThis.postMessage({ kind: 'compared', ...ledger.compare(next.result, next.late) } satisfies FromAuditor, {})
-    ledger.forget(next.result.startMs - 120_000)
   }
   isWorking = false
 }

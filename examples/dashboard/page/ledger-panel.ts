@@ -44,6 +44,10 @@ export class LedgerPanel implements Drawn {
   #cells = 0
   #readings = 0
   #differences: Comparison[] = []
+  /** Comparisons that differed at first, as something was still on its way. */
+  #repeats = 0
+  /** Why the auditor has stopped; null: it has not. */
+  #failure: string | null = null
   /** Statuses since count and number were last equal, and how far the auditor may have gone. */
   #unequal = 0
   #goal = 0
@@ -61,6 +65,7 @@ export class LedgerPanel implements Drawn {
     this.#auditor?.terminate()
     this.#auditor = new Worker(new URL('./auditor-worker.js', import.meta.url), { type: 'module', name: 'auditor' })
     this.#auditor.addEventListener('message', ({ data }: MessageEvent<FromAuditor>) => this.#compared(data))
+    this.#auditor.addEventListener('error', ({ message }) => (this.#failure = message))
     this.#fromMs = Math.ceil(fromMs / WINDOW_MS) * WINDOW_MS
     this.#pending.clear()
     this.#done.clear()
@@ -98,6 +103,8 @@ export class LedgerPanel implements Drawn {
       /** Up to which event time windows were compared. */
       comparedMs: Math.max(0, ...Array.from(this.#done, (startMs) => startMs + WINDOW_MS)),
       differences: this.#differences,
+      repeats: this.#repeats,
+      failure: this.#failure,
       ...this.#sums(),
     }
   }
@@ -170,6 +177,7 @@ export class LedgerPanel implements Drawn {
     if (pending === undefined) return
     if (comparison.differences > 0 && ++pending.attempts < ATTEMPTS) {
       // Something may still be on its way: once more, by what has been read by now.
+      this.#repeats++
       Object.assign(pending, {
         isSent: false,
         number: Math.max(this.#model.reachedNumber, this.#goal),
@@ -187,7 +195,11 @@ export class LedgerPanel implements Drawn {
 
   #judge(hasBegun: boolean): void {
     const isLasting = this.#unequal > STATUSES_MAX
-    const state: LedgerState = !hasBegun ? 'waiting' : isLasting || this.#differences.length > 0 ? 'broken' : 'balanced'
+    const state: LedgerState = !hasBegun
+      ? 'waiting'
+      : isLasting || this.#failure !== null || this.#differences.length > 0
+        ? 'broken'
+        : 'balanced'
     const words = this.#words(state, isLasting)
     setText(byId('ledger-word'), words)
     setText(byId('ledger-proof'), this.#proof())
@@ -200,13 +212,17 @@ export class LedgerPanel implements Drawn {
   #words(state: LedgerState, isLasting: boolean): string {
     if (state === 'waiting') return 'waiting for the first results'
     if (state === 'balanced') return 'balanced, to the reading'
-    return isLasting ? 'does not balance' : `${formatCount(this.#differences.length)} windows differ`
+    if (this.#failure !== null) return 'the auditor has stopped'
+    if (isLasting) return 'does not balance'
+    const { length } = this.#differences
+    return length === 1 ? '1 window differs' : `${formatCount(length)} windows differ`
   }
 
   #proof(): string {
+    if (this.#failure !== null) return `What makes the log once more has failed: ${this.#failure}.`
     const first = this.#differences[0]
     if (first !== undefined) {
-      return `Window ${formatWindow(first.startMs, first.startMs + WINDOW_MS)} differs in ${formatCount(first.differences)} cells: ${first.example}.`
+      return `Window ${formatWindow(first.startMs, first.startMs + WINDOW_MS)} differs in ${first.differences === 1 ? '1 cell' : `${formatCount(first.differences)} cells`}: ${first.example}.`
     }
     if (this.#windows === 0)
       return 'Final windows are compared, device by device, with what the generator sent. The first is final 27 seconds after it began.'

@@ -7,7 +7,7 @@
  */
 
 import type { JobStatus } from 'millrace'
-import { addValue, type Cells, emptyCells, LATENESS_MS, reserve, WINDOW_MS, WINDOWS_KEPT, windowStartOf } from '../cells.ts'
+import { addValue, type Cells, emptyCells, LATENESS_MS, reserve, WINDOW_MS, WINDOWS_HELD, windowStartOf } from '../cells.ts'
 import type { CellChanges } from '../table/cell-table.ts'
 import type { LateRecords, Packet } from '../table/page-port.ts'
 
@@ -228,7 +228,7 @@ export class Model {
   }
 
   #forgetOld(nowMs: number): void {
-    const oldestMs = this.newestStartMs - (WINDOWS_KEPT + 2) * WINDOW_MS
+    const oldestMs = this.newestStartMs - WINDOWS_HELD * WINDOW_MS
     for (const startMs of this.cells.keys()) if (startMs < oldestMs) this.cells.delete(startMs)
     for (const startMs of this.#late.keys()) if (startMs < oldestMs) this.#late.delete(startMs)
     let gone = 0

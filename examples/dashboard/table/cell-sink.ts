@@ -8,7 +8,7 @@
  */
 
 import type { RecordBatch, Sink, SinkContext, SinkState, SinkWriter } from 'millrace'
-import { addValue, type Cells, reserve, WINDOW_MS, WINDOWS_KEPT, windowStartOf } from '../cells.ts'
+import { addValue, type Cells, reserve, WINDOW_MS, WINDOWS_HELD, windowStartOf } from '../cells.ts'
 import { deviceOf } from '../generator/fleet.ts'
 import { CellStore, type Cut } from './cell-store.ts'
 import { CellTable } from './cell-table.ts'
@@ -75,7 +75,7 @@ function cellSink(kind: string, { database, listener }: CellSinkOptions, apply: 
     delivery: database === null ? 'at-least-once' : 'exactly-once',
     async open(context) {
       const store = database === null ? null : await CellStore.open(database, context.name)
-      const table = new CellTable(WINDOWS_KEPT + 2)
+      const table = new CellTable(WINDOWS_HELD)
       table.load((await store?.load(cutOf(context))) ?? [])
       listener.loaded(table)
       return new CellWriter({ table, store, apply, listener, epoch: context.epoch })
@@ -114,7 +114,7 @@ class CellWriter implements SinkWriter {
   async commit(checkpointId: number): Promise<void> {
     const { table, store, epoch } = this.#options
     const newestMs = Math.max(...Array.from(table.windows(), ({ startMs }: Cells) => startMs))
-    await store?.commit({ epoch, checkpointId }, newestMs - (WINDOWS_KEPT + 2) * WINDOW_MS)
+    await store?.commit({ epoch, checkpointId }, newestMs - WINDOWS_HELD * WINDOW_MS)
   }
 
   finish(): Promise<void> {

@@ -13,7 +13,9 @@ for (const [phaseMs, delayMs] of [
   [3_750, 500],
   [4_990, 0],
 ] as const) {
-  test(`the ledger of a fresh page balances: opened ${phaseMs} ms into a window, packets ${delayMs} ms behind the status`, async ({ page }) => {
+  test(`the ledger of a fresh page balances: opened ${phaseMs} ms into a window, packets ${delayMs} ms behind the status`, async ({
+    page,
+  }) => {
     // Cells and status come on channels of their own. Where cells are behind, a window that is final may have to be compared more than once:
     // the first ones of the history, too, long after the last ones were compared.
     await page.addInitScript(delayPackets, delayMs)

@@ -60,6 +60,11 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
 
+/** Hides an element or shows it, written only when it changes. */
+export function setHidden(element: HTMLElement, isHidden: boolean): void {
+  if (element.hidden !== isHidden) element.hidden = isHidden
+}
+
 export function byId<T extends Element = HTMLElement>(id: string): T {
   const found = document.getElementById(id)
   if (found === null) throw new Error(`The page has no element #${id}`)

@@ -1,7 +1,10 @@
 /**
- * The one loop of the page: everything that is drawn is drawn from here, once a frame.
+ * The one loop of the page: everything that is drawn is drawn from here.
  *
- * Before: the browser's frames. After: panels, some of which draw in every frame and some a few times a second.
+ * Before: the browser's frames. After: panels, one of which draws in every other frame and the rest a few times a second.
+ *
+ * The picture moves by half a pixel a frame, so it is drawn in every other one; the frames between belong to everything else, one thing in each.
+ * So no frame has two pieces of work, and on a slow machine the page still answers.
  *
  * Invariant: nothing is drawn while the page is hidden or held.
  */
@@ -18,16 +21,23 @@ interface Scheduled {
 }
 
 export class Frames {
+  readonly #moving: Drawn[] = []
   readonly #scheduled: Scheduled[] = []
+  #isEven = false
   #isHeld = false
   #frameCount = 0
   #countedMs = 0
   /** Frames in the last second. */
   rate = 0
 
-  /** Draws every `everyMs`; 0: in every frame. Those that draw seldom are spread over different frames. */
-  add(drawn: Drawn, everyMs = 0): void {
-    this.#scheduled.push({ drawn, everyMs, nextMs: this.#scheduled.length * 17 })
+  /** Draws in every other frame. */
+  move(drawn: Drawn): void {
+    this.#moving.push(drawn)
+  }
+
+  /** Draws every `everyMs`. */
+  add(drawn: Drawn, everyMs: number): void {
+    this.#scheduled.push({ drawn, everyMs, nextMs: 0 })
   }
 
   start(): void {
@@ -48,16 +58,17 @@ export class Frames {
   }
 
   #draw(nowMs: number, elapsedMs: number): void {
-    // At most one of the seldom ones a frame: two at once would make a long frame.
-    let hasDrawnSeldom = false
-    for (const entry of this.#scheduled) {
-      if (entry.everyMs > 0) {
-        if (elapsedMs < entry.nextMs || hasDrawnSeldom) continue
-        entry.nextMs = elapsedMs + entry.everyMs
-        hasDrawnSeldom = true
-      }
-      entry.drawn.frame(nowMs)
+    this.#isEven = !this.#isEven
+    if (this.#isEven) {
+      for (const drawn of this.#moving) drawn.frame(nowMs)
+      return
     }
+    // The one that has waited longest.
+    let next: Scheduled | null = null
+    for (const entry of this.#scheduled) if (entry.nextMs <= elapsedMs && (next === null || entry.nextMs < next.nextMs)) next = entry
+    if (next === null) return
+    next.nextMs = elapsedMs + next.everyMs
+    next.drawn.frame(nowMs)
   }
 
   #count(elapsedMs: number): void {

@@ -8,13 +8,14 @@
 
 import { type Cells, WINDOW_MS, WINDOWS_KEPT } from '../../cells.ts'
 import { KINDS, nameOf } from '../../generator/fleet.ts'
-import { byId, formatCelsius, formatClock, formatCount, formatWindow, setText } from '../format.ts'
+import { byId, formatCelsius, formatClock, formatCount, formatWindow, setHidden, setText } from '../format.ts'
 import type { Drawn } from '../frames.ts'
 import type { Correction, Model } from '../model.ts'
-import { hasReducedMotion, type Palette } from '../palette.ts'
+import type { Palette } from '../palette.ts'
 import { Rows } from '../rows.ts'
 import { Surface } from '../surface.ts'
 import { HEAT_MODES, HeatImage, type HeatMode } from './heat-image.ts'
+import { HeatMarks } from './heat-marks.ts'
 
 export interface HeatEvents {
   /** A device was chosen, or chosen no more. */
@@ -28,11 +29,9 @@ export const gutterOf = (width: number) => (width < 480 ? 76 : 84)
 export const PLOT_RIGHT = 10
 const AXIS = 22
 const FONT = 'system-ui, sans-serif'
-const RING_MS = 1_600
 const RINGS_A_SECOND = 10
-const CALLOUT_MS = 2_400
 /** Cells change thirty times a second; the picture of them a few times. */
-const IMAGE_MS = 120
+const IMAGE_MS = 200
 
 interface Cell {
   readonly column: number
@@ -48,9 +47,11 @@ export class HeatMap implements Drawn {
   readonly #tip = byId('heat-tip')
   #mode: HeatMode = HEAT_MODES[0]!
   #rows = new Rows(1)
-  #rings: Correction[] = []
-  #callout: Correction | null = null
-  #lastRingMs = 0
+  readonly #marks = new HeatMarks(this.#surface.canvas)
+  /** Corrections that were not marked yet. */
+  #corrections: Correction[] = []
+  #markedMs = 0
+  #markedEndMs = 0
   /** The cell under the pointer, or the one the keyboard is at. */
   #cell: Cell | null = null
   #isByKey = false
@@ -75,18 +76,18 @@ export class HeatMap implements Drawn {
   }
 
   corrected(correction: Correction): void {
-    if (correction.atMs - this.#lastRingMs < 1000 / RINGS_A_SECOND) return
-    this.#lastRingMs = correction.atMs
-    this.#rings.push(correction)
-    if (this.#callout === null || correction.atMs - this.#callout.atMs > CALLOUT_MS) this.#callout = correction
+    if (correction.atMs - this.#markedMs < 1000 / RINGS_A_SECOND) return
+    this.#markedMs = correction.atMs
+    this.#corrections.push(correction)
   }
 
   frame(nowMs: number): void {
     const { width, height } = this.#surface
+    const corrections = this.#corrections
+    this.#corrections = []
     if (!this.#surface.isVisible || width === 0) return
     if (this.#rows.count !== this.#model.devices) this.#rows = new Rows(this.#model.devices)
-    this.#rings = this.#rings.filter(({ atMs }) => nowMs - atMs < RING_MS)
-    if (this.#callout !== null && nowMs - this.#callout.atMs > CALLOUT_MS) this.#callout = null
+    this.#mark(corrections.at(-1))
     const plotHeight = height - AXIS
     if (nowMs - this.#imageMs > IMAGE_MS) {
       this.#imageMs = nowMs
@@ -97,10 +98,9 @@ export class HeatMap implements Drawn {
       height: Math.round(plotHeight * this.#surface.ratio),
       version: this.#imageVersion,
     })
-    const isAnimated = this.#rings.length > 0 || this.#callout !== null
     const key = `${this.#imageVersion} ${this.#model.devices} ${this.#palette.version} ${this.#mode.name} ${this.#cell?.column} ${this.#cell?.row} ${this.#hoverMs} ${this.chosen.map(({ device }) => device).join()} ${document.activeElement === this.#surface.canvas}`
-    if (!isAnimated && key === this.#drawnKey && !this.#surface.isStale) return
-    this.#drawnKey = isAnimated ? '' : key
+    if (key === this.#drawnKey && !this.#surface.isStale) return
+    this.#drawnKey = key
     const context = this.#surface.begin()
     const gutter = gutterOf(width)
     const plotWidth = width - gutter - PLOT_RIGHT
@@ -110,8 +110,6 @@ export class HeatMap implements Drawn {
     context.imageSmoothingEnabled = false
     context.drawImage(image, gutter, 0, plotWidth, plotHeight)
     this.#labels(context, { gutter, plotWidth, plotHeight })
-    if (!hasReducedMotion()) for (const ring of this.#rings) this.#ring(context, ring, nowMs)
-    if (this.#callout !== null) this.#call(context, this.#callout, nowMs)
     this.#cross(context, { gutter, plotWidth, plotHeight })
     this.#legend()
   }
@@ -171,60 +169,20 @@ export class HeatMap implements Drawn {
     return 1 - (endMs - ms) / (WINDOWS_KEPT * WINDOW_MS)
   }
 
-  #placeOf(startMs: number, device: number): { readonly x: number; readonly y: number; readonly width: number } | null {
+  #mark(correction: Correction | undefined): void {
+    const { newestStartMs } = this.#model
+    if (newestStartMs !== this.#markedEndMs) this.#marks.clear()
+    this.#markedEndMs = newestStartMs
+    if (correction === undefined) return
     const { width, height } = this.#surface
-    const row = this.#rows.rowOf(device)
-    const part = this.#part(startMs)
-    if (row < 0 || part < 0) return null
-    const gutter = gutterOf(width)
-    const plotWidth = width - gutter - PLOT_RIGHT
-    const column = plotWidth / WINDOWS_KEPT
-    return { x: gutter + part * plotWidth, y: ((row + 0.5) / this.#rows.count) * (height - AXIS), width: column }
-  }
-
-  /** An outline around a corrected cell, which draws together and fades. */
-  #ring(context: CanvasRenderingContext2D, { startMs, device, atMs }: Correction, nowMs: number): void {
-    const place = this.#placeOf(startMs, device)
-    if (place === null) return
-    const part = Math.max(0, (nowMs - atMs) / RING_MS)
-    const spread = (1 - Math.min(1, part * 2.2)) * 5
-    const height = Math.max(7, (this.#surface.height - AXIS) / this.#rows.count + 3)
-    context.strokeStyle = this.#palette.alpha('amber', 1 - part * part)
-    context.lineWidth = 1.6
-    context.beginPath()
-    context.roundRect(place.x - 1 - spread, place.y - height / 2 - spread, place.width + 2 + spread * 2, height + spread * 2, 3)
-    context.stroke()
-  }
-
-  /** One correction at a time in words: what was there, and what is there now. */
-  #call(context: CanvasRenderingContext2D, correction: Correction, nowMs: number): void {
-    const place = this.#placeOf(correction.startMs, correction.device)
-    if (place === null) return
-    const age = nowMs - correction.atMs
-    context.globalAlpha = Math.min(1, Math.max(0, age / 150)) * Math.min(1, (CALLOUT_MS - age) / 400)
-    const before = formatCelsius(correction.before.mean)
-    const after = formatCelsius(correction.after.mean)
-    const values = before === after ? `${correction.before.n} to ${correction.after.n} readings` : `${before} to ${after} °C`
-    const text = `${nameOf(correction.device)}  ${values}`
-    context.font = `500 12px ${FONT}`
-    const width = context.measureText(text).width + 16
-    const x = Math.max(gutterOf(this.#surface.width) + 4, place.x - width - 14)
-    const y = Math.min(this.#surface.height - AXIS - 16, Math.max(14, place.y))
-    context.fillStyle = this.#palette.get('ink')
-    context.beginPath()
-    context.roundRect(x, y - 12, width, 24, 7)
-    context.fill()
-    context.strokeStyle = this.#palette.get('ink')
-    context.lineWidth = 1
-    context.beginPath()
-    context.moveTo(x + width, y)
-    context.lineTo(place.x - 3, place.y)
-    context.stroke()
-    context.fillStyle = this.#palette.get('panel')
-    context.textAlign = 'left'
-    context.textBaseline = 'middle'
-    context.fillText(text, x + 8, y + 0.5)
-    context.globalAlpha = 1
+    const row = this.#rows.rowOf(correction.device)
+    const part = this.#part(correction.startMs)
+    if (row < 0 || part < 0) return
+    const left = gutterOf(width)
+    const plot = { left, width: width - left - PLOT_RIGHT, height: height - AXIS }
+    const line = plot.height / this.#rows.count
+    const place = { x: left + part * plot.width, y: (row + 0.5) * line, width: plot.width / WINDOWS_KEPT, height: line }
+    this.#marks.show(correction, place, plot)
   }
 
   #cross(context: CanvasRenderingContext2D, { gutter, plotWidth, plotHeight }: Plot): void {
@@ -237,7 +195,7 @@ export class HeatMap implements Drawn {
       context.lineTo(x, plotHeight)
       context.stroke()
     }
-    this.#tip.hidden = this.#cell === null
+    setHidden(this.#tip, this.#cell === null)
     if (this.#cell === null) return
     const { column, row } = this.#cell
     const width = plotWidth / WINDOWS_KEPT

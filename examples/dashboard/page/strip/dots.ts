@@ -16,7 +16,7 @@ const MARK_MS = 900
 
 export class Dots {
   readonly #palette: Palette
-  #stamps = new Map<Fate, HTMLCanvasElement>()
+  #stamps = new Map<Fate, ImageBitmap>()
   #key = ''
 
   constructor(palette: Palette) {
@@ -61,10 +61,8 @@ export class Dots {
     this.#stamps = new Map(([ON_TIME, CORRECTS, TOO_LATE, AHEAD] as const).map((fate) => [fate, this.#stamp(fate, ratio)]))
   }
 
-  #stamp(fate: Fate, ratio: number): HTMLCanvasElement {
-    const canvas = document.createElement('canvas')
-    canvas.width = STAMP * ratio
-    canvas.height = STAMP * ratio
+  #stamp(fate: Fate, ratio: number): ImageBitmap {
+    const canvas = new OffscreenCanvas(Math.round(STAMP * ratio), Math.round(STAMP * ratio))
     const context = canvas.getContext('2d')!
     context.scale(ratio, ratio)
     context.translate(STAMP / 2, STAMP / 2)
@@ -103,6 +101,6 @@ export class Dots {
         throw new TypeError(`Unknown fate ${String(never)}`)
       }
     }
-    return canvas
+    return canvas.transferToImageBitmap()
   }
 }

@@ -8,7 +8,7 @@
 
 import { LATENESS_MS, WINDOW_MS, windowStartOf } from '../../cells.ts'
 import { nameOf } from '../../generator/fleet.ts'
-import { byId, formatCelsius, formatClock, formatCount, formatDuration, formatMoment, formatWindow, setText } from '../format.ts'
+import { byId, formatCelsius, formatClock, formatCount, formatDuration, formatMoment, formatWindow, setHidden, setText } from '../format.ts'
 import type { Drawn } from '../frames.ts'
 import { AHEAD, CORRECTS, type Dot, type Model, ON_TIME, TOO_LATE } from '../model.ts'
 import type { ColourName, Palette } from '../palette.ts'
@@ -17,9 +17,12 @@ import { Dots } from './dots.ts'
 import { DEPTH_MS, type Scene, sceneOf } from './scene.ts'
 import { stateOf, WindowBoxes } from './windows.ts'
 
-const FONT = 'system-ui, sans-serif'
+const AXIS_FONT = '400 12px system-ui, sans-serif'
+const GAP_FONT = '500 12px system-ui, sans-serif'
+const NAME_FONT = '560 12px system-ui, sans-serif'
 /** A watermark is asked for so often; in between it is drawn as if it went on. */
 const BETWEEN_MS = 160
+const DIGITS = /\d/g
 const DESCRIBE_MS = 5_000
 
 export class Strip implements Drawn {
@@ -116,7 +119,7 @@ export class Strip implements Drawn {
   #axes(context: CanvasRenderingContext2D, scene: Scene, chips: readonly Chip[]): void {
     const palette = this.#palette
     context.lineWidth = 1
-    context.font = `400 12px ${FONT}`
+    context.font = AXIS_FONT
     context.textBaseline = 'alphabetic'
     context.textAlign = 'center'
     const firstMs = windowStartOf(scene.nowMs - (scene.nowX * 1000) / scene.pace) - WINDOW_MS
@@ -214,7 +217,7 @@ export class Strip implements Drawn {
 
   /** Names of the lines, on the axis below them. */
   #chips(context: CanvasRenderingContext2D, scene: Scene, watermarkMs: number): readonly Chip[] {
-    context.font = `560 12px ${FONT}`
+    context.font = NAME_FONT
     const chip = (text: string, x: number, colour: ColourName, part: number): Chip => {
       const width = this.#widthOf(context, text) + 14
       return { text, colour, width, left: Math.max(0, Math.min(scene.width - width, x - width * part)) }
@@ -237,7 +240,7 @@ export class Strip implements Drawn {
     context.beginPath()
     context.roundRect(left, top, width, 20, 6)
     context.fill()
-    context.font = `560 12px ${FONT}`
+    context.font = NAME_FONT
     context.fillStyle = this.#palette.get('panel')
     context.textAlign = 'left'
     context.textBaseline = 'middle'
@@ -248,7 +251,7 @@ export class Strip implements Drawn {
   #gap(context: CanvasRenderingContext2D, scene: Scene, x: number): void {
     const y = Math.round((scene.bottom + scene.boxesTop) / 2) + 0.5
     const text = `${((scene.nowX - x) / scene.pace).toFixed(1)} s`
-    context.font = `500 12px ${FONT}`
+    context.font = GAP_FONT
     const half = this.#widthOf(context, text) / 2 + 5
     const middle = (x + scene.nowX) / 2
     if (scene.nowX - x < half * 2) return
@@ -271,14 +274,14 @@ export class Strip implements Drawn {
 
   /** Digits are of one width, so a text of as many characters that was measured once will do. */
   #widthOf(context: CanvasRenderingContext2D, text: string): number {
-    const key = `${context.font} ${text.replace(/\d/g, '0')}`
+    const key = text.replace(DIGITS, '0')
     let width = this.#widths.get(key)
-    if (width === undefined) this.#widths.set(key, (width = context.measureText(text).width))
+    if (width === undefined) this.#widths.set(key, (width = context.measureText(key).width))
     return width
   }
 
   #label(context: CanvasRenderingContext2D, text: string, x: number, y: number, colour: string, side: 'left' | 'right'): void {
-    context.font = `560 12px ${FONT}`
+    context.font = NAME_FONT
     context.textAlign = side === 'left' ? 'left' : 'right'
     context.textBaseline = 'alphabetic'
     const at = side === 'left' ? x + 6 : x - 6
@@ -294,7 +297,7 @@ export class Strip implements Drawn {
   /** Says what is under the pointer. */
   #point(scene: Scene): void {
     const text = this.#pointer === null ? null : this.#textAt(scene, this.#pointer.x, this.#pointer.y)
-    this.#tip.hidden = text === null
+    setHidden(this.#tip, text === null)
     if (text === null || this.#pointer === null) return
     setText(this.#tip, text)
     const width = this.#tip.offsetWidth

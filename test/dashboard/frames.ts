@@ -6,6 +6,7 @@
  * - Frames: distances between animation frames, and tasks of the page's thread over 50 ms (`longtask`).
  * - Latency: from the moment at which the reading was sent that moves the watermark over a window's end, to the arrival of the window's result in
  *   the page. That moment is the end of the window + the disorder allowed + the usual delay of a reading; what is measured comes on top.
+ * - Work: CPU time of the page's thread, by task, and its share of a core. Unlike the distances of frames it hardly depends on what else the machine does.
  * - Heap: of the page, after a collection, once a minute.
  */
 
@@ -53,13 +54,22 @@ try {
     `${cpus().length} cores (${cpus()[0]?.model}), load ${loadAverage()}, ${await browser.version()}, software rendering, feed ${values.feed}`,
   )
   console.log(`first load, compressed: dashboard ${kilobytes(own)}, millrace ${kilobytes(library)}`)
+  const tasks = await traceTasks(session)
+  const feedBefore = process.cpuUsage()
   const drawn = await measureFrames(page, Number(values.seconds) * 1000)
+  const feedUsed = process.cpuUsage(feedBefore)
+  const cpu = await tasks()
+  console.log(`load at the end ${loadAverage()}`)
   const found = await figures(page)
   console.log(
     `readings a second ${Math.round(drawn.rate)}; tier ${found.tier}, ${found.parallelism} workers; ledger ${found.state}, ${found.windows} windows compared, ${found.differences.length} differ`,
   )
   row('distance of frames, ms', drawn.frames)
   row('work of the page in a frame, ms', drawn.work)
+  row('CPU time of a task of the page with a frame, ms', cpu.frames)
+  console.log(
+    `CPU of the page's thread: ${share(cpu.allMs)} of a core, longest task ${cpu.longestMs.toFixed(1)} ms, tasks over 50 ms of CPU: ${cpu.longCount}; of the fleet in this process: ${share((feedUsed.user + feedUsed.system) / 1000)} of a core`,
+  )
   row('latency of a result beyond the watermark, ms', drawn.latencies)
   console.log(
     `long tasks over 50 ms: ${drawn.longTasks.length}${drawn.longTasks.length > 0 ? ` (${drawn.longTasks.map(Math.round).join(', ')} ms)` : ''}`,
@@ -132,6 +142,54 @@ function measureFrames(page: Page, ms: number): Promise<Measured> {
       rate: ((model.reachedNumber - reached) * 1000) / (performance.now() - begin),
     }
   }, ms)
+}
+
+interface TraceEvent {
+  readonly name: string
+  readonly ph: string
+  readonly pid: number
+  readonly tid: number
+  readonly ts: number
+  readonly dur?: number
+  /** CPU time of the thread, µs. */
+  readonly tdur?: number
+}
+
+/** Notes every task of the page's thread from now on; what is returned ends that. */
+async function traceTasks(session: CDPSession) {
+  const events: TraceEvent[] = []
+  session.on('Tracing.dataCollected', ({ value }) => events.push(...(value as unknown as TraceEvent[])))
+  await session.send('Tracing.start', { transferMode: 'ReportEvents', categories: 'toplevel,devtools.timeline' })
+  return async () => {
+    const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve))
+    await session.send('Tracing.end')
+    await complete
+    // The page's thread is the one that draws most frames.
+    const threadOf = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`
+    const counts = new Map<string, number>()
+    const callbacks = events.filter(({ name }) => name === 'FireAnimationFrame')
+    for (const event of callbacks) counts.set(threadOf(event), (counts.get(threadOf(event)) ?? 0) + 1)
+    const [thread] = [...counts].toSorted((a, b) => b[1] - a[1])[0]!
+    const tasks = events.filter((event) => event.ph === 'X' && event.name === 'ThreadControllerImpl::RunTask' && threadOf(event) === thread)
+    const times = tasks.map(({ tdur = 0 }) => tdur / 1000)
+    const drawing = new Set<TraceEvent>()
+    const ascending = tasks.toSorted((a, b) => a.ts - b.ts)
+    let at = 0
+    for (const callback of callbacks.filter((event) => threadOf(event) === thread).toSorted((a, b) => a.ts - b.ts)) {
+      while (at + 1 < ascending.length && ascending[at + 1]!.ts <= callback.ts) at++
+      drawing.add(ascending[at]!)
+    }
+    return {
+      frames: Array.from(drawing, ({ tdur = 0 }) => tdur / 1000),
+      allMs: times.reduce((sum, time) => sum + time, 0),
+      longestMs: times.reduce((most, time) => Math.max(most, time), 0),
+      longCount: times.filter((time) => time > 50).length,
+    }
+  }
+}
+
+function share(ms: number): string {
+  return `${((ms / (Number(values.seconds) * 1000)) * 100).toFixed(0)} %`
 }
 
 async function heapBytes(session: CDPSession): Promise<number> {

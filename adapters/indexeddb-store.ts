@@ -52,7 +52,10 @@ export interface IndexedDbCheckpointsOptions {
   readonly leadership?: Leadership
   /** With `leadership: 'wait'`: how long a leader that does not answer keeps the job; default `'10s'`. */
   readonly stealAfter?: Duration
-  /** `strict` (default): a checkpoint is flushed to the disk before it counts. `relaxed`: faster, and power loss may take the newest ones. */
+  /**
+   * `strict` (default): a checkpoint is flushed to the disk before it counts. `relaxed`: only the first one of each start is, so power loss may take
+   * those behind it.
+   */
   readonly durability?: Durability
   readonly onStateLost?: OnStateLost
 }
@@ -219,7 +222,7 @@ export class IndexedDbStore implements BrowserCheckpointStore {
   /** Takes the next epoch, if what is there is what was known, or may be less. */
   async #claim(connection: Connection, jobName: string, reading: CertificateReading): Promise<{ head: Head; catalog: Catalog }> {
     const owner = Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, '0')).join('')
-    const claimed = await connection.write([CHECKPOINTS, JOURNALS], this.#durability, async (stores) => {
+    const claimed = await connection.write([CHECKPOINTS, JOURNALS], 'strict', async (stores) => {
       const checkpoints = stores(CHECKPOINTS)
       const before = asHead(await checkpoints.get(HEAD))
       const catalog = await Catalog.load(checkpoints)

@@ -45,6 +45,8 @@ export interface SessionParts {
 export class IndexedDbSession implements CheckpointSession {
   readonly #parts: SessionParts
   #head: Head
+  /** Whether a commit of this session is there. The first is strict in any case: not even `relaxed` shall lose the last trace of a job. */
+  #isBorn = false
   /** Null after a failure: to be read again. */
   #catalog: Catalog | null
   readonly #pending: PendingChunks
@@ -161,6 +163,7 @@ export class IndexedDbSession implements CheckpointSession {
     this.#head = head
     this.#catalog = next
     this.#isSwept = true
+    this.#isBorn = true
     done()
     this.#pending.named(chunks)
   }
@@ -219,7 +222,7 @@ export class IndexedDbSession implements CheckpointSession {
   }
 
   #transact<T>(body: (checkpoints: WriteStore) => Promise<T>): Promise<T> {
-    return this.#parts.connection.write([CHECKPOINTS], this.#parts.durability, async (stores) => {
+    return this.#parts.connection.write([CHECKPOINTS], this.#isBorn ? this.#parts.durability : 'strict', async (stores) => {
       const checkpoints = stores(CHECKPOINTS)
       await this.#checkOwner(checkpoints)
       return await body(checkpoints)

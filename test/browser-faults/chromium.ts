@@ -44,7 +44,9 @@ export class Chromium implements TestBrowser {
     const portFile = join(profile, 'DevToolsActivePort')
     rmSync(portFile, { force: true })
     const spawned = spawn(EXECUTABLE, [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { detached: true, stdio: 'ignore' })
-    process.once('exit', () => killGroup(spawned))
+    const killAtExit = () => killGroup(spawned)
+    process.once('exit', killAtExit)
+    spawned.once('exit', () => process.off('exit', killAtExit))
     try {
       const end = systemClock.monotonic() + START_MS
       // The file is written in two steps: the port, then the address.

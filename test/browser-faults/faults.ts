@@ -262,26 +262,28 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     },
   },
 
-  // Chromium looks at the quota when a database is opened, and again when what it had left then is used up: so it is set before.
+  // Something else of the site fills it, as far as the browser allows; then there is room again.
   'quota exceeded for a while': {
     endings: ['complete'],
     mustSee: 'checkpoint refused',
     async run(stage) {
-      const blank = await stage.browser.newPage()
-      const session = await stage.cdp(blank)
+      const filler = await elsewhere(stage)
+      const session = await stage.cdp(filler)
       const { origin } = stage.server
       const { usage } = await session.send('Storage.getUsageAndQuota', { origin })
-      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 2_000 + stage.prng.int(30_000) })
+      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 1_000_000 })
       const page = await stage.open()
-      const first = await stage.run.report(['started', 'failed'], 0, END_MS)
-      await systemClock.sleep(stage.prng.next() * LIFE_MS)
+      await stage.running()
+      await fill(filler)
+      await systemClock.sleep(200 + stage.prng.next() * 800)
       await session.send('Storage.overrideQuotaForOrigin', { origin })
-      if (first.kind === 'started') return stage.complete()
-      if (first.code !== 'STORE_FULL') return { ending: first.code, seen: [] }
-      // No place even to begin: it said so, and begins when there is.
+      await filler.evaluate(() => void indexedDB.deleteDatabase('filler'))
+      const ending = await stage.complete()
+      if (!ending.ending.startsWith('FINAL_CHECKPOINT_FAILED')) return ending
+      // The rows ended while it was full: the job says so, and its last results come with the next life.
       const from = stage.reportCount
       page.reload().catch(() => {})
-      return stage.complete(from, ['STORE_FULL at the start'])
+      return stage.complete(from, ['last checkpoint refused'])
     },
   },
 
@@ -372,8 +374,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     mustSee: 'connected again',
     async run(stage) {
       const page = await stage.open({ source: 'webSocket' })
+      // A page that has not all of its scripts yet says WORKERS_UNAVAILABLE, as it should.
+      await stage.run.report(['started'], 0, END_MS)
       for (let times = 1 + stage.prng.int(2); times > 0; times--) {
-        await stage.anyMoment()
+        await systemClock.sleep(stage.prng.next() * 0.5 * LIFE_MS)
         await page.setOfflineMode(true)
         stage.run.feed.leave()
         await systemClock.sleep(stage.prng.next() * 1_500)
@@ -414,6 +418,27 @@ async function elsewhere(stage: Stage): Promise<Page> {
   const page = await stage.browser.newPage()
   await page.goto(`${stage.server.origin}/elsewhere`)
   return page
+}
+
+/** Puts ever smaller things into the storage of the site until the smallest is refused. */
+async function fill(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open('filler')
+      request.addEventListener('upgradeneeded', () => request.result.createObjectStore('things', { autoIncrement: true }))
+      request.addEventListener('success', () => resolve(request.result))
+      request.addEventListener('error', () => reject(request.error))
+    })
+    database.addEventListener('versionchange', () => database.close())
+    const isTaken = (bytes: number) =>
+      new Promise<boolean>((resolve) => {
+        const transaction = database.transaction('things', 'readwrite')
+        transaction.objectStore('things').add(crypto.getRandomValues(new Uint8Array(bytes)))
+        transaction.addEventListener('complete', () => resolve(true))
+        transaction.addEventListener('abort', () => resolve(false))
+      })
+    for (let bytes = 65_536; bytes >= 64; bytes /= 4) while (await isTaken(bytes));
+  })
 }
 
 async function clearStorage(stage: Stage, storageTypes: 'indexeddb' | 'all'): Promise<void> {

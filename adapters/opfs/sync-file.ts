@@ -25,6 +25,8 @@ interface SyncFileHandle extends FileSystemFileHandle {
   createSyncAccessHandle?(): Promise<SyncFile>
 }
 
+/** What browsers say of a file that is open, and of a directory in which there is one. */
+const HELD = ['NoModificationAllowedError', 'InvalidModificationError']
 const RETRY_MS = 50
 /** A terminated worker of Chromium lets go after 2 s. */
 export const HANDLE_DEADLINE_MS = 5_000
@@ -65,7 +67,7 @@ export async function whenLetGo<T>(name: string, clock: Clock, work: () => Promi
     try {
       return await work()
     } catch (error) {
-      if (!isNamed(error, 'NoModificationAllowedError')) throw error
+      if (!HELD.some((held) => isNamed(error, held))) throw error
       if (waitedMs >= deadlineMs) {
         throw new JobStateError(
           'JOB_LOCKED',

@@ -1,7 +1,7 @@
 /** The durable job in the page or in a worker of it, and what its results look like to the page. */
 
 import { openDB } from 'idb'
-import { type DurableAnswer, type DurableOptions, goldenRows, runDurable } from './durable.ts'
+import { type DurableAnswer, type DurableOptions, goldenRows, removeDurable, runDurable } from './durable.ts'
 
 function runIn(where: 'page' | 'worker', options: DurableOptions): Promise<DurableAnswer> {
   if (where === 'page') return runDurable(options)
@@ -21,4 +21,4 @@ async function results(name: string) {
   return { minutes, late }
 }
 
-Object.assign(globalThis, { runIn, results, goldenRows })
+Object.assign(globalThis, { runIn, results, goldenRows, removeDurable })

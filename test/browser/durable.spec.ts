@@ -9,6 +9,7 @@ interface Rows {
 }
 declare const runIn: (where: 'page' | 'worker', options: DurableOptions) => Promise<DurableAnswer>
 declare const results: (name: string) => Promise<Rows>
+declare const removeDurable: (options: DurableOptions) => Promise<void>
 declare const goldenRows: (rowCount: number) => Promise<Rows>
 
 const ROW_COUNT = 30_000
@@ -45,6 +46,7 @@ for (const [kind, where] of [
       if ((answer as { restored: boolean }).restored) restores++
       // No more than is left to the last life is asked of the database: its rows are all there, once, in order.
       expect(await page.evaluate((name) => results(name), options.name), `seed ${seed}`).toEqual(golden)
+      await page.evaluate((of) => removeDurable(of), options)
     }
     expect(restores).toBeGreaterThan(0)
   })

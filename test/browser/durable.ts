@@ -21,8 +21,7 @@ export type DurableAnswer =
 
 /** Runs until the input is at its end. */
 export async function runDurable({ name, kind, rowCount, parallelism }: DurableOptions): Promise<DurableAnswer> {
-  const options = { leadership: 'wait', stealAfter: '3s' } as const
-  const store = kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsStore(name, options, SOON_SETTLED)
+  const store = storeOf(name, kind)
   const restored = (await (await store.inspect()).generations()).length > 0
   try {
     const run = await start(fleetJob(), {
@@ -41,6 +40,16 @@ export async function runDurable({ name, kind, rowCount, parallelism }: DurableO
     const { code, message } = error as { code?: string; message: string }
     return { code: code ?? 'UNEXPECTED', message }
   }
+}
+
+function storeOf(name: string, kind: DurableOptions['kind']) {
+  const options = { leadership: 'wait', stealAfter: '3s' } as const
+  return kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsStore(name, options, SOON_SETTLED)
+}
+
+/** Gives the space back: slots reserve it. */
+export async function removeDurable({ name, kind }: DurableOptions): Promise<void> {
+  await storeOf(name, kind).destroy()
 }
 
 /** The rows of an undisturbed run. */

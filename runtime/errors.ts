@@ -58,6 +58,14 @@ export class KernelError extends MillraceError {
   override readonly name = 'KernelError'
 }
 
+/** What the code of a source or sink throws, as one of our errors: those it may throw as they are. */
+export function connectorError(kind: 'source' | 'sink', name: string, error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  const [code, subject] = kind === 'source' ? ['SOURCE_FAILED', 'Source'] : ['SINK_FAILED', 'Sink']
+  const message = error instanceof Error ? error.message : String(error)
+  return new ConnectorError(code, `${subject} ${name} failed: ${message}`, { cause: error })
+}
+
 const classes = { ConfigError, RecordError, CheckpointError, JobStateError, ConnectorError, KernelError }
 
 /** An error as plain data, for messages between threads. */

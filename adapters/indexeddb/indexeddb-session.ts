@@ -45,7 +45,7 @@ export interface SessionParts {
 export class IndexedDbSession implements CheckpointSession {
   readonly #parts: SessionParts
   #head: Head
-  /** Whether a commit of this session is there. The first is strict in any case: not even `relaxed` shall lose the last trace of a job. */
+  /** Whether this owner of the store has committed. Its first commit is strict in any case: not even `relaxed` shall lose the last trace of a job. */
   #isBorn = false
   /** Null after a failure: to be read again. */
   #catalog: Catalog | null

@@ -6,9 +6,10 @@
  * Invariant: there is one attempt at a time, and none after `close`.
  */
 
-import type { Clock } from '../../runtime/clock.ts'
-import { ConnectorError, MillraceError } from '../../runtime/errors.ts'
+import { ConnectorError, connectorError } from '../../runtime/errors.ts'
+import type { SourceContext } from '../../runtime/source/source.ts'
 import type { Backoff } from './backoff.ts'
+import type { Inbox } from './inbox.ts'
 
 /** What happens to a connection, for those who want to show it. */
 export interface ConnectionEvent {
@@ -40,13 +41,12 @@ export interface AttemptControl {
 }
 
 export interface ConnectionOptions {
-  readonly source: string
-  readonly clock: Clock
+  /** What the connection delivers to: it ends and fails with it. */
+  readonly inbox: Inbox
+  readonly context: SourceContext
   readonly backoff: Backoff
   readonly onConnection: ((event: ConnectionEvent) => void) | undefined
   readonly attempt: (control: AttemptControl) => Promise<Outcome>
-  readonly ended: () => void
-  readonly failed: (error: Error) => void
 }
 
 export class Connection {
@@ -66,7 +66,8 @@ export class Connection {
   }
 
   async #run(): Promise<void> {
-    const { attempt, backoff, clock, ended, failed, onConnection, source } = this.#options
+    const { attempt, backoff, context, inbox, onConnection } = this.#options
+    const { name: source, clock } = context
     const { signal } = this.#closing
     const control: AttemptControl = {
       signal,
@@ -78,15 +79,15 @@ export class Connection {
       try {
         outcome = await attempt(control)
       } catch (error) {
-        outcome = { kind: 'refused', error: error instanceof MillraceError ? error : failure(source, error) }
+        outcome = { kind: 'refused', error: connectorError('source', source, error) }
       }
       if (signal.aborted) return
-      if (outcome.kind === 'ended') return ended()
-      if (outcome.kind === 'refused') return failed(outcome.error)
+      if (outcome.kind === 'ended') return inbox.end()
+      if (outcome.kind === 'refused') return inbox.fail(outcome.error)
       if (outcome.waitMs !== 0) this.#failures++
       if (this.#failures >= backoff.attemptsMax) {
         const message = `Source ${source} could not be reached ${this.#failures} times in a row: ${outcome.reason}`
-        return failed(new ConnectorError('SOURCE_UNREACHABLE', message, { retryable: true }))
+        return inbox.fail(new ConnectorError('SOURCE_UNREACHABLE', message, { retryable: true }))
       }
       const delayMs = outcome.waitMs === 0 ? 0 : Math.max(outcome.waitMs ?? 0, backoff.delayMs(this.#failures, clock))
       onConnection?.({ state: 'lost', reason: outcome.reason, attempt: this.#failures, delayMs })
@@ -102,13 +103,8 @@ export class Connection {
     signal.addEventListener('abort', wake, { once: true })
     const network = typeof addEventListener === 'function' ? globalThis : null
     network?.addEventListener('online', wake)
-    if (!signal.aborted) await this.#options.clock.sleep(ms, waking.signal)
+    if (!signal.aborted) await this.#options.context.clock.sleep(ms, waking.signal)
     network?.removeEventListener('online', wake)
     signal.removeEventListener('abort', wake)
   }
-}
-
-function failure(source: string, error: unknown): ConnectorError {
-  const message = error instanceof Error ? error.message : String(error)
-  return new ConnectorError('SOURCE_FAILED', `Source ${source} failed: ${message}`, { cause: error })
 }

@@ -83,15 +83,8 @@ export function mqttSource(broker: string | URL | MqttClient, options: MqttSourc
       connect: (inbox, context) => {
         const session = new MqttSession(options, inbox, context)
         if (isOwnClient) return session.join(broker)
-        return new Connection({
-          source: context.name,
-          clock: context.clock,
-          backoff,
-          onConnection: options.onConnection,
-          attempt: (control) => session.attempt(String(broker), control),
-          ended: () => inbox.end(),
-          failed: (error) => inbox.fail(error),
-        })
+        const { onConnection } = options
+        return new Connection({ inbox, context, backoff, onConnection, attempt: (control) => session.attempt(String(broker), control) })
       },
     },
     options,

@@ -63,15 +63,8 @@ export function eventSource(url: string | URL, options: EventSourceOptions = {})
       hasTokens: true,
       connect: (inbox, context) => {
         const session = new EventStreamSession(url, options, idleMs, inbox, context)
-        return new Connection({
-          source: context.name,
-          clock: context.clock,
-          backoff,
-          onConnection: options.onConnection,
-          attempt: (control) => session.attempt(control),
-          ended: () => inbox.end(),
-          failed: (error) => inbox.fail(error),
-        })
+        const { onConnection } = options
+        return new Connection({ inbox, context, backoff, onConnection, attempt: (control) => session.attempt(control) })
       },
     },
     options,

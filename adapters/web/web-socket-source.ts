@@ -92,15 +92,8 @@ export function webSocketSource(url: WebSocketUrl, options: WebSocketSourceOptio
       tokenColumn: typeof options.token === 'string' ? options.token : null,
       connect: (inbox, context) => {
         const session = new WebSocketSession(url, options, { idleMs, beatMs }, inbox, context)
-        return new Connection({
-          source: context.name,
-          clock: context.clock,
-          backoff,
-          onConnection: options.onConnection,
-          attempt: (control) => session.attempt(control),
-          ended: () => inbox.end(),
-          failed: (error) => inbox.fail(error),
-        })
+        const { onConnection } = options
+        return new Connection({ inbox, context, backoff, onConnection, attempt: (control) => session.attempt(control) })
       },
     },
     options,

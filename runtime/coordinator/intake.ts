@@ -10,7 +10,7 @@
 import { BatchBuilder, type DeadLetter } from '../batch-builder.ts'
 import type { Clock } from '../clock.ts'
 import { Dictionary } from '../dictionary.ts'
-import { ConnectorError, MillraceError } from '../errors.ts'
+import { ConnectorError, connectorError } from '../errors.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import type { Schema } from '../schema.ts'
 import type { ReadResult, Source, SourceContext } from '../source/source.ts'
@@ -18,6 +18,7 @@ import type { Exchange } from './exchange.ts'
 import { type IntakeCounts, type IntakeState, type SplitState, timeState } from './intake-state.ts'
 import { type Split, SplitTurns, TURN_RECORDS } from './split-turns.ts'
 import type { Stage } from './stage.ts'
+import { SuppliedWatermarks } from './supplied-watermarks.ts'
 import type { TimeTrack } from './time-track.ts'
 
 export interface IntakeOptions {
@@ -55,14 +56,6 @@ interface Reading {
   done: Promise<void>
 }
 
-/** A watermark from the program, and how many records had been read before it. */
-interface SuppliedWatermark {
-  readonly watermarkMs: number
-  readonly afterCount: number
-}
-
-/** More are not remembered: a later one makes up for those before it. */
-const UNCOVERED_MAX = 1_000
 /** Most bytes of its strings. */
 const DICTIONARY_BYTES_MAX = 1 << 28
 /** Chunks a step reads before it looks up. */
@@ -83,13 +76,8 @@ export class Intake {
   /** A read that has to be waited for. */
   #reading: Reading | null = null
   #isEnded = false
-  /** Watermarks from the program that are still to be passed on, and who waits for those that were. */
-  readonly #supplied: (SuppliedWatermark & { readonly resolve: () => void })[] = []
-  readonly #written: (() => void)[] = []
-  /** Those passed on that the newest checkpoint does not cover. */
-  #uncovered: SuppliedWatermark[] = []
-  /** Records that an attempt before had read when it failed: until they have come again, watermarks of the program wait. */
-  #caughtUpCount = 0
+  /** Watermarks from the program. */
+  readonly #supplied = new SuppliedWatermarks()
   /** Whether the last step could write nothing, because a ring was full. */
   #isBlocked = false
   /** Whether the last flush gave on what operators with state had held back. */
@@ -114,7 +102,7 @@ export class Intake {
       await this.#open()
     } catch (error) {
       await this.close().catch(() => {})
-      throw sourceError(this.#options.name, error)
+      throw connectorError('source', this.#options.name, error)
     }
   }
 
@@ -162,20 +150,11 @@ export class Intake {
   }
 
   get recordCount(): number {
-    return this.#splits.reduce((sum, split) => sum + split.recordCount, 0)
+    return this.#turns.recordCount
   }
 
-  /** Sum over the splits that know their size. */
   progress(): { readonly done: number; readonly total: number } | null {
-    let done = 0
-    let total = 0
-    for (const split of this.#splits) {
-      const progress = split.reader.progress()
-      if (progress === null) return null
-      done += progress.done
-      total += progress.total
-    }
-    return total > 0 ? { done, total } : null
+    return this.#turns.progress()
   }
 
   /**
@@ -255,7 +234,7 @@ export class Intake {
       this.#wait(split, read)
       return null
     } catch (error) {
-      throw sourceError(this.#options.name, error)
+      throw connectorError('source', this.#options.name, error)
     }
   }
 
@@ -266,7 +245,7 @@ export class Intake {
         reading.chunk = { split, result, batch: null }
       },
       (error: unknown) => {
-        reading.error = sourceError(this.#options.name, error)
+        reading.error = connectorError('source', this.#options.name, error)
       },
     )
     this.#reading = reading
@@ -318,8 +297,7 @@ export class Intake {
 
   /** A checkpoint with this state was completed. */
   checkpointed(state: IntakeState): void {
-    const count = Object.values(state.splits).reduce((sum, split) => sum + split.recordCount, 0)
-    this.#uncovered = this.#uncovered.filter(({ afterCount }) => afterCount >= count)
+    this.#supplied.covered(Object.values(state.splits).reduce((sum, split) => sum + split.recordCount, 0))
     for (const split of this.#splits) {
       const { position } = state.splits[split.id] ?? {}
       if (position !== undefined) split.reader.checkpointed?.(position)
@@ -442,35 +420,21 @@ export class Intake {
    * @returns resolves when it is on its way to all subtasks.
    */
   supplyWatermark(watermarkMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#supplied.push({ watermarkMs, resolve, afterCount: this.#caughtUpCount })
-    return promise
+    return this.#supplied.supply(watermarkMs)
   }
 
   /** Takes over from an attempt that failed what a checkpoint does not cover: the program's watermarks, each behind as many records as then. */
   follow(before: Intake): void {
-    if (this.#options.source.isReplayable) this.#caughtUpCount = Math.max(before.recordCount, before.#caughtUpCount)
-    for (const { watermarkMs, afterCount } of [...before.#uncovered, ...before.#supplied]) {
-      this.#supplied.push({ watermarkMs, afterCount: Math.min(afterCount, this.#caughtUpCount), resolve: () => {} })
-    }
+    this.#supplied.follow(before.#supplied, this.#options.source.isReplayable ? before.recordCount : 0)
   }
 
-  /** Passes on watermarks from the program; those passed before are written now. @returns whether there were any. */
+  /** Passes on watermarks from the program. @returns whether there were any. */
   #supply(): boolean {
-    for (const resolve of this.#written.splice(0)) resolve()
-    if (this.#supplied.length === 0) return false
-    const afterCount = this.recordCount
-    let hasSupplied = false
-    while (this.#supplied.length > 0 && this.#supplied[0]!.afterCount <= afterCount) {
-      const { watermarkMs, resolve } = this.#supplied.shift()!
+    const hasPassed = this.#supplied.pass(this.recordCount, (watermarkMs) => {
       for (const track of this.#options.tracks) track.supplyAll(watermarkMs)
-      this.#written.push(resolve)
-      this.#uncovered.push({ watermarkMs, afterCount })
-      if (this.#uncovered.length > UNCOVERED_MAX) this.#uncovered.shift()
-      hasSupplied = true
-    }
-    if (hasSupplied) this.#isChunkPending = true
-    return hasSupplied
+    })
+    if (hasPassed) this.#isChunkPending = true
+    return hasPassed
   }
 
   /** All splits have ended: the watermark passes everything. */
@@ -479,11 +443,4 @@ export class Intake {
     this.#isEnded = true
     this.#isChunkPending = true
   }
-}
-
-/** What a source throws, as one of our errors: those of its own it may throw as they are. */
-function sourceError(name: string, error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new ConnectorError('SOURCE_FAILED', `Source ${name} failed: ${message}`, { cause: error })
 }

@@ -36,6 +36,24 @@ export class SplitTurns {
     this.#options = options
   }
 
+  /** Records of all splits that have been read. */
+  get recordCount(): number {
+    return this.splits.reduce((sum, split) => sum + split.recordCount, 0)
+  }
+
+  /** Sum over the splits; null unless all know their size. */
+  progress(): { readonly done: number; readonly total: number } | null {
+    let done = 0
+    let total = 0
+    for (const { reader } of this.splits) {
+      const progress = reader.progress()
+      if (progress === null) return null
+      done += progress.done
+      total += progress.total
+    }
+    return total > 0 ? { done, total } : null
+  }
+
   /** The split whose turn it is; null when all have ended. */
   next(): Split | null {
     let held: Split | null = null

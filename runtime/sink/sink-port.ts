@@ -6,7 +6,7 @@
  * Invariant: while {@link SinkPort.busy} is set nothing else is written, so a writer may use a batch until its promise resolves.
  */
 
-import { ConnectorError, MillraceError } from '../errors.ts'
+import { ConnectorError, connectorError } from '../errors.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import type { Sink, SinkContext, SinkState, SinkWriter } from './sink.ts'
 
@@ -39,13 +39,13 @@ export class SinkPort {
       if (!(written instanceof Promise)) return
       this.busy = written
         .catch((error: unknown) => {
-          this.#failure = this.#error(error)
+          this.#failure = connectorError('sink', this.name, error)
         })
         .finally(() => {
           this.busy = null
         })
     } catch (error) {
-      this.#failure = this.#error(error)
+      this.#failure = connectorError('sink', this.name, error)
     }
   }
 
@@ -83,13 +83,7 @@ export class SinkPort {
     try {
       return await run()
     } catch (error) {
-      throw this.#error(error)
+      throw connectorError('sink', this.name, error)
     }
-  }
-
-  #error(error: unknown): Error {
-    if (error instanceof MillraceError) return error
-    const message = error instanceof Error ? error.message : String(error)
-    return new ConnectorError('SINK_FAILED', `Sink ${this.name} failed: ${message}`, { cause: error })
   }
 }

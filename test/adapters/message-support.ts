@@ -100,6 +100,7 @@ export class ReadingServer {
   available = 0
   /** Connections made so far, with the number after which each began. */
   readonly connections: number[] = []
+  /** Connections that the server has not given up. */
   readonly sockets = new Set<ServerSocket>()
 
   constructor(options: ReadingServerOptions = {}) {
@@ -142,11 +143,14 @@ export class ReadingServer {
   /** Breaks all connections without a word, as a network does. */
   cut(): void {
     for (const socket of this.sockets) socket.terminate()
+    // Their closes come later: who waits for a connection meanwhile waits for the next one.
+    this.sockets.clear()
   }
 
   /** Closes all connections with a code. */
   hangUp(code: number, reason = ''): void {
     for (const socket of this.sockets) socket.close(code, reason)
+    this.sockets.clear()
   }
 
   async stop(): Promise<void> {

@@ -12,14 +12,12 @@ import { type AssemblyCheckpoints, assemble } from './coordinator/assembly.ts'
 import { JobGraph } from './coordinator/job-graph.ts'
 import type { RowFunction } from './coordinator/stage.ts'
 import { durationMs } from './duration.ts'
+import { type EngineParts, engineParts } from './engine-parts.ts'
 import { ConfigError } from './errors.ts'
 import type { RunningJob } from './coordinator/job.ts'
 import type { Host } from './host/host.ts'
 import type { Job } from './pipeline.ts'
-import { isExtended } from './plan-kernel.ts'
-import { isStage, needsOrder } from './plan-stages.ts'
 import { kernelModule } from './platform/kernel-module.ts'
-import { looksAtRecords, needsRules } from './source/watermark-strategy.ts'
 import type { CheckpointOptions, Run, StartOptions } from './start.ts'
 
 const DEFAULTS = {
@@ -39,13 +37,14 @@ export async function startJob(job: Job, options: StartOptions): Promise<Run> {
   const settings = checkedSettings(options)
   const clock = options.clock ?? systemClock
   const warn = warner(options)
-  const mayRestart = options.restart !== false && (options.checkpoints !== undefined || options.restart !== undefined)
-  const supervision = mayRestart ? await import('./coordinator/supervisor.ts') : null
+  const parts = await engineParts(job, options)
+  const { supervision } = parts
   const policy = supervision?.restartPolicy(options) ?? null
   const finished = Promise.withResolvers<unknown>()
   // Only sinks that ask hear of it.
   finished.promise.catch(() => {})
-  const launch = (resume: CheckpointOptions['resume']) => launchJob(job, options, settings, clock, warn, resume, finished.promise)
+  const launch = (resume: CheckpointOptions['resume']) =>
+    launchJob(job, options, { parts, settings, clock, warn, resume, finished: finished.promise })
   try {
     const first = await launch(options.checkpoints?.resume)
     const run =
@@ -70,16 +69,23 @@ function runOf(first: RunningJob): Run {
   }
 }
 
-async function launchJob(
-  job: Job,
-  options: StartOptions,
-  settings: Settings,
-  clock: Clock,
-  warn: (message: string) => void,
-  resume: CheckpointOptions['resume'],
-  finished: Promise<unknown>,
-): Promise<RunningJob> {
-  const graph = await makeGraph(job, settings)
+interface Launch {
+  readonly parts: EngineParts
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly warn: (message: string) => void
+  readonly resume: CheckpointOptions['resume']
+  readonly finished: Promise<unknown>
+}
+
+async function launchJob(job: Job, options: StartOptions, launch: Launch): Promise<RunningJob> {
+  const { parts, settings, clock, finished } = launch
+  const graph = new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {
+    ...parts,
+    batchRows: settings.batchRows,
+    slotCount: settings.ringSlots,
+    memoryBytesMax: settings.memoryBytesMax,
+  })
   checkBindings(
     'source',
     graph.sources.map((source) => source.uid),
@@ -89,11 +95,8 @@ async function launchJob(
   checkShapes(options)
   const opened: (() => Promise<unknown>)[] = []
   try {
-    const checkpoints =
-      options.checkpoints === undefined
-        ? null
-        : await recoverFrom({ ...options.checkpoints, resume }, graph, settings, options, warn, opened)
-    const host = await makeHost(graph, options, settings, clock, warn)
+    const checkpoints = await recover(options, launch, graph, opened)
+    const host = await makeHost(options, launch)
     opened.push(() => host.close())
     return await assemble({
       graph,
@@ -105,7 +108,7 @@ async function launchJob(
       host,
       taskOrder: options.scheduler ?? ((count) => Array.from({ length: count }, (_, index) => index)),
       onDeadLetter: options.onDeadLetter,
-      timeRules: needsTimeRules(graph, options) ? await import('./coordinator/ruled-time-track.ts') : null,
+      timeRules: parts.timeRules,
       checkpoints,
       finished,
       opened,
@@ -116,97 +119,43 @@ async function launchJob(
   }
 }
 
-/**
- * Filter and map, operators with state, watermark strategies that look at every record, and windows beyond the simple ones are loaded for
- * plans that have them.
- */
-async function makeGraph(job: Job, settings: Settings): Promise<JobGraph> {
-  const hasTransforms = job.plan.operators.some((spec) => spec.op === 'filter' || spec.op === 'map')
-  const hasStrategies = job.plan.operators.some((spec) => spec.op === 'eventTime' && looksAtRecords(spec))
-  const windows = job.plan.operators.filter((spec) => spec.op === 'window')
-  const panes = windows.some(isExtended) ? await import('./panes/pane-parts.ts') : null
-  const hasAssigned = panes !== null && windows.some(({ window }) => panes.isAssigned(window))
-  const hasOperators = job.plan.operators.some((spec) => isStage(spec) || (spec.op === 'window' && needsOrder(spec)))
-  return new JobGraph(job.plan, job.functions as ReadonlyMap<string, RowFunction>, {
-    batchRows: settings.batchRows,
-    slotCount: settings.ringSlots,
-    memoryBytesMax: settings.memoryBytesMax,
-    transforms: hasTransforms ? await import('./coordinator/transform-stage.ts') : null,
-    strategies: hasStrategies ? await import('./source/record-strategies.ts') : null,
-    panes,
-    assigners: hasAssigned ? await import('./window-assigner/window-assigner.ts') : null,
-    operators: hasOperators ? await import('./operator/make-operator.ts') : null,
-  })
-}
-
-/** Rules of live sources are loaded for jobs that have one, or ask for them. */
-function needsTimeRules({ analyzed, plan }: JobGraph, { sources }: StartOptions): boolean {
-  return plan.operators.some((spec) => {
-    const isLive = !sources[analyzed.operators.get(spec.uid)!.sourceUid]!.isBounded
-    // Windows by the clock have a time of their own, which follows the same rules.
-    if (spec.op === 'window') return isLive && spec.time === 'processing'
-    return spec.op === 'eventTime' && needsRules(spec, isLive)
-  })
-}
-
-async function recoverFrom(
-  checkpoints: CheckpointOptions,
+async function recover(
+  { checkpoints, sources }: StartOptions,
+  { parts, settings, warn, resume }: Launch,
   graph: JobGraph,
-  settings: Settings,
-  options: StartOptions,
-  warn: (message: string) => void,
   opened: (() => Promise<unknown>)[],
-): Promise<AssemblyCheckpoints> {
+): Promise<AssemblyCheckpoints | null> {
+  const module = parts.checkpointing
+  if (checkpoints === undefined || module === null) return null
   for (const { uid } of graph.sources) {
-    const source = options.sources[uid]!
+    const source = sources[uid]!
     if (!source.isReplayable)
       warn(`Source ${uid} (${source.kind}) cannot be rewound: records between the last checkpoint and a crash are lost`)
   }
   const everyMs =
     checkpoints.every === undefined ? DEFAULTS.everyMs : durationMs(checkpoints.every, { of: 'checkpoints.every', positive: true })
-  const module = await import('./coordinator/checkpointing.ts')
   const recovery = await module.openStore({
     store: checkpoints.store,
     plan: graph.plan,
     keyGroupCount: settings.keyGroupCount,
-    resume: checkpoints.resume ?? 'auto',
+    resume: resume ?? 'auto',
     warn,
   })
   opened.push(() => recovery.session.close())
   return { module, recovery, everyMs, tolerableFailures: checkpoints.tolerableFailures ?? DEFAULTS.tolerableFailures }
 }
 
-async function makeHost(
-  graph: JobGraph,
-  options: StartOptions,
-  settings: Settings,
-  clock: Clock,
-  warn: (message: string) => void,
-): Promise<Host> {
-  const wish = options.host ?? 'auto'
-  // Without windows there are no kernels that could run elsewhere.
-  const isOfUse = platform.hasWorkers && graph.windows.length > 0
-  if (wish !== 'inline' && (isOfUse || wish !== 'auto')) {
-    // Each host is loaded when it is used: a page without workers does not download Comlink.
-    const { hostWithWorkers } = await import('./host/tiers.ts')
-    const { worker } = options
+async function makeHost({ host: wish = 'auto', worker, scheduler }: StartOptions, { parts, settings, clock, warn }: Launch): Promise<Host> {
+  if (parts.tiers !== null && wish !== 'inline') {
     const { parallelism, workerTimeoutMs: timeoutMs } = settings
-    const host = await hostWithWorkers({
-      wish: wish as Exclude<typeof wish, 'inline'>,
-      platform,
-      parallelism,
-      clock,
-      worker,
-      timeoutMs,
-      warn,
-    })
+    const host = await parts.tiers.hostWithWorkers({ wish, platform, parallelism, clock, worker, timeoutMs, warn })
     if (host !== null) return host
   }
-  const { InlineHost } = await import('./host/inline-host.ts')
+  const { InlineHost } = parts.inline ?? (await import('./host/inline-host.ts'))
   return new InlineHost({
     load: (kind) => kernelModule(false, kind),
     clock,
-    ...(options.scheduler === undefined ? {} : { order: options.scheduler }),
+    ...(scheduler === undefined ? {} : { order: scheduler }),
   })
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which kernel runs a window operator: the one of slices, which is faster, or the one of panes, which can do all.
+ * Which kernel runs a window operator: the one of slices, which is faster, or the one of panes, which can do all; and what it cannot do itself.
  *
  * Before: a loaded plan. After: the runtime, which loads one or both.
  *
@@ -7,7 +7,7 @@
  * kernel they are columns that are null.
  */
 
-import type { AggregateFunction, WindowSpec } from './plan-spec.ts'
+import type { AggregateFunction, WindowShape, WindowSpec } from './plan-spec.ts'
 
 const SLICED: ReadonlySet<AggregateFunction> = new Set(['count', 'sum', 'min', 'max', 'mean', 'variance', 'stddev', 'first', 'last'])
 
@@ -37,4 +37,11 @@ export function usesSliceKernel(spec: WindowSpec): boolean {
     spec.keepRecords === undefined &&
     Object.values(spec.aggregates).every(({ fn }) => SLICED.has(fn))
   )
+}
+
+/** A shape whose windows an assigner finds before the ring. */
+export type AssignedShape = Extract<WindowShape, { readonly kind: 'calendar' | 'tradingDay' | 'intervals' | 'custom' }>
+
+export function isAssigned(shape: WindowShape): shape is AssignedShape {
+  return shape.kind === 'calendar' || shape.kind === 'tradingDay' || shape.kind === 'intervals' || shape.kind === 'custom'
 }

@@ -35,6 +35,9 @@ export async function hostWithWorkers(options: TierOptions): Promise<Host | null
   if (isShared && !platform.canShare) {
     throw new ConfigError('SHARED_MEMORY_UNAVAILABLE', `Cannot share memory with workers: ${platform.whyNot}; or use host: 'transferred'`)
   }
+  // Loaded while the workers are.
+  const hostModule = isShared ? import('./shared-host.ts') : import('./transfer-host.ts')
+  hostModule.catch(() => {})
   let workers: KernelWorkers
   try {
     workers = await KernelWorkers.open(() => spawn(options), options.parallelism, options.timeoutMs)
@@ -45,11 +48,14 @@ export async function hostWithWorkers(options: TierOptions): Promise<Host | null
   }
   if (!isShared && wish !== 'transferred')
     warn(`Workers get their records by messages, which is slower than shared memory: ${platform.whyNot}`)
-  const { SharedHost } = isShared ? await import('./shared-host.ts') : { SharedHost: null }
   const load = (kind: Parameters<typeof kernelModule>[1]) => kernelModule(isShared, kind)
-  if (SharedHost !== null) return new SharedHost(workers, load, clock)
-  const { TransferHost } = await import('./transfer-host.ts')
-  return new TransferHost(workers, load, clock)
+  try {
+    const module = await hostModule
+    return 'SharedHost' in module ? new module.SharedHost(workers, load, clock) : new module.TransferHost(workers, load, clock)
+  } catch (error) {
+    await workers.close()
+    throw error
+  }
 }
 
 function spawn({ platform, worker }: TierOptions): WorkerHandle {

@@ -7,7 +7,7 @@
  */
 
 import type { Expression } from '../expression/expression.ts'
-import type { FunctionRef, WindowShape } from '../plan.ts'
+import type { FunctionRef } from '../plan.ts'
 import type { ColumnDefinition, ColumnType } from '../schema.ts'
 import type { Ship } from '../subtask/subtask-layout.ts'
 
@@ -19,13 +19,6 @@ export type ComputedColumn = ColumnDefinition &
     | { readonly kind: 'condition'; readonly of: Expression | FunctionRef; readonly functionName: string }
     | { readonly kind: 'assigned'; readonly part: 'start' | 'end' | 'more' }
   )
-
-/** A shape whose windows an assigner finds before the ring. */
-export type AssignedShape = Extract<WindowShape, { readonly kind: 'calendar' | 'tradingDay' | 'intervals' | 'custom' }>
-
-export function isAssigned(shape: WindowShape): shape is AssignedShape {
-  return shape.kind === 'calendar' || shape.kind === 'tradingDay' || shape.kind === 'intervals' || shape.kind === 'custom'
-}
 
 /** Columns of the config block by their part in the window; -1: it has none. */
 export interface ColumnRoles {

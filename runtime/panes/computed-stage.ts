@@ -19,7 +19,8 @@ import type { Schema } from '../schema.ts'
 import type * as Assigners from '../window-assigner/window-assigner.ts'
 import type { WindowFunction, WindowReport } from '../window-assigner/window-assigner.ts'
 import { AssignedRows } from './assigned-rows.ts'
-import { type AssignedShape, type ComputedColumn, isAssigned } from './computed-column.ts'
+import { type AssignedShape, isAssigned } from '../plan-kernel.ts'
+import type { ComputedColumn } from './computed-column.ts'
 import type { WindowPlan } from './pane-plan.ts'
 
 export interface ComputedStageOptions {

@@ -1,6 +1,5 @@
 /** What only jobs with windows beyond the slice kernel, or with computed columns, need: loaded on demand, as one. */
 
-export { isAssigned } from './computed-column.ts'
 export { computedStage } from './computed-stage.ts'
 export { hasFunctions, tellsOperations } from './pane-aggregates.ts'
 export { planPanes, type WindowPlan } from './pane-plan.ts'

@@ -4,9 +4,12 @@
  * that has a window for it.
  */
 
+import * as panes from '#kernel-panes'
+import * as slices from '#kernel'
 import { ConfigError } from '../errors.ts'
 import type { KernelKind } from '../subtask/subtask-layout.ts'
 
+const kernels: Readonly<Record<KernelKind, typeof slices>> = { slices, panes }
 const compiled = new Map<string, Promise<WebAssembly.Module>>()
 
 /** A kernel for shared or for plain memory, compiled once. @throws ConfigError `WASM_REFUSED` */
@@ -16,12 +19,14 @@ export function kernelModule(isShared: boolean, kind: KernelKind): Promise<WebAs
   if (module === undefined) {
     module = load(isShared, kind)
     compiled.set(name, module)
+    // The network may be there the next time.
+    module.catch(() => compiled.delete(name))
   }
   return module
 }
 
 async function load(isShared: boolean, kind: KernelKind): Promise<WebAssembly.Module> {
-  const kernel = await (kind === 'slices' ? import('#kernel') : import('#kernel-panes'))
+  const kernel = kernels[kind]
   const found = isShared ? kernel.shared : kernel.plain
   if (typeof found === 'function') return compile(await inflated((await found()).default))
   if (found instanceof WebAssembly.Module) return found

@@ -6,7 +6,7 @@
  * Invariant: windows depend on the shape, the row and its time alone, not on batches or on records before.
  */
 
-import type { WindowShape } from '../plan-spec.ts'
+import type { AssignedShape } from '../plan-kernel.ts'
 import type { WindowAssigner } from './assigned-windows.ts'
 import { CalendarPeriods } from './calendar-periods.ts'
 import { CustomWindows, type WindowFunction, type WindowReport } from './custom-windows.ts'
@@ -16,13 +16,6 @@ import { TradingSessions } from './trading-sessions.ts'
 
 export { AssignedWindows, type WindowAssigner } from './assigned-windows.ts'
 export type { CustomWindow, WindowFunction, WindowReport } from './custom-windows.ts'
-
-/** Windows that are assigned here. */
-export type AssignedShape = Extract<WindowShape, { readonly kind: 'calendar' | 'tradingDay' | 'intervals' | 'custom' }>
-
-export function isAssignedShape(shape: WindowShape): shape is AssignedShape {
-  return shape.kind === 'calendar' || shape.kind === 'tradingDay' || shape.kind === 'intervals' || shape.kind === 'custom'
-}
 
 /**
  * The assigner of a shape that has passed the plan's checks. Its `assign` may be called for batches in any order.

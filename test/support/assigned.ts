@@ -7,7 +7,8 @@
  */
 
 import { expect } from 'vitest'
-import { type AssignedShape, AssignedWindows, type WindowAssigner, windowAssigner } from '../../runtime/window-assigner/window-assigner.ts'
+import type { AssignedShape } from '../../runtime/plan-kernel.ts'
+import { AssignedWindows, type WindowAssigner, windowAssigner } from '../../runtime/window-assigner/window-assigner.ts'
 
 export type Bounds = readonly [startMs: number, endMs: number]
 

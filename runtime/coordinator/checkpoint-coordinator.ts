@@ -17,7 +17,7 @@ import { CheckpointError } from '../errors.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import type { SinkState } from '../sink/sink.ts'
 import type { StatefulOperator } from '../operator/operator.ts'
-import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { SubtaskCounters } from '../subtask/subtask.ts'
 import { chunksOfSnapshot } from '../subtask/snapshot-chunks.ts'
 import type { IntakeState } from './intake-state.ts'
 

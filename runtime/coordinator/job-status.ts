@@ -7,7 +7,7 @@
 import type { DeadLetter } from '../batch-builder.ts'
 import type { HostTier } from '../host/host.ts'
 import type { StatefulOperator } from '../operator/operator.ts'
-import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { SubtaskCounters } from '../subtask/subtask.ts'
 import type { CheckpointStatistics } from './checkpoint-coordinator.ts'
 import type { JobParts, JobState } from './job.ts'
 import type { TimeStatistics, TimeTrack } from './time-track.ts'
@@ -56,6 +56,8 @@ export interface WindowStatus {
   readonly isTimeEnded: boolean
   /** How far the slowest subtask is behind that watermark, ms; null when unknown. */
   readonly watermarkLagMs: number | null
+  /** Time in which its subtasks have computed, ms, that of all together, since the job was last started: 1,000 a second of each is all they can. */
+  readonly busyMs: number
   /** Fullest input ring, 0 to 1. */
   readonly ringFill: number
   readonly keys: number
@@ -85,6 +87,11 @@ export interface JobStatus {
   readonly parallelism: number
   readonly epoch: number
   readonly durationMs: number
+  /**
+   * Time in which the job's own thread has read, routed and written, ms, since it was last started; on the inline tier windows are computed in it,
+   * and time in which it waits for a sink that holds it back counts.
+   */
+  readonly busyMs: number
   readonly sources: readonly SourceStatus[]
   readonly eventTimes: readonly EventTimeStatus[]
   readonly operators: readonly OperatorStatus[]
@@ -118,7 +125,7 @@ export function jobStatus(
   parts: JobParts,
   counters: readonly (readonly SubtaskCounters[])[],
   state: JobState,
-  durationMs: number,
+  { durationMs, busyMs }: Pick<JobStatus, 'durationMs' | 'busyMs'>,
 ): JobStatus {
   const sources = parts.intakes.map(({ intake, counts, tracks }): SourceStatus => {
     const progress = intake.progress()
@@ -141,6 +148,7 @@ export function jobStatus(
     parallelism: parts.parallelism,
     epoch: parts.epoch,
     durationMs,
+    busyMs,
     sources,
     eventTimes: parts.intakes.flatMap(({ intake, tracks }) =>
       // Windows by the clock have a track without a column.
@@ -186,8 +194,9 @@ function windowStatus(parts: JobParts, index: number, counters: readonly Subtask
   const { node, exchange } = parts.outlets[index]!
   const { uid } = node.spec
   const base = (name: string) => parts.recovered?.counters[`${uid}.${name}`] ?? 0
-  const sum = (name: 'recordsIn' | 'lateDropped' | 'lateUpdates' | 'results' | 'outside' | 'closed' | 'keys' | 'slices' | 'stateBytes') =>
-    counters.reduce((total, subtask) => total + subtask[name], 0)
+  const sum = (
+    name: 'recordsIn' | 'lateDropped' | 'lateUpdates' | 'results' | 'outside' | 'closed' | 'keys' | 'slices' | 'stateBytes' | 'busyMs',
+  ) => counters.reduce((total, subtask) => total + subtask[name], 0)
   const recordsIn = base('recordsIn') + sum('recordsIn')
   const late = base('lateDropped') + sum('lateDropped')
   const reached = trackWatermark(parts, node.eventTimeUid)
@@ -205,6 +214,7 @@ function windowStatus(parts: JobParts, index: number, counters: readonly Subtask
     watermarkMs: Number.isFinite(reached) ? reached : null,
     isTimeEnded: reached === Number.POSITIVE_INFINITY,
     watermarkLagMs: Number.isFinite(reached) && Number.isFinite(slowest) ? reached - slowest : null,
+    busyMs: sum('busyMs'),
     ringFill: exchange.fill,
     keys: sum('keys'),
     slices: sum('slices'),

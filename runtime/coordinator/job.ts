@@ -15,7 +15,7 @@ import type { Host } from '../host/host.ts'
 import type { OperatorNode } from '../operator/operator-node.ts'
 import { TIMESTAMP_MAX_MS } from '../schema.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
-import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { SubtaskCounters } from '../subtask/subtask.ts'
 import type { CheckpointCoordinator } from './checkpoint-coordinator.ts'
 import type { Exchange } from './exchange.ts'
 import type { Intake, IntakeProgress } from './intake.ts'
@@ -84,6 +84,7 @@ export class RunningJob {
   #preparing = new Map<Feeder, Promise<void>>()
   #lastCounters: readonly (readonly SubtaskCounters[])[] = []
   #durationMs: number | null = null
+  #busyMs = 0
   /** Set when nothing but the last checkpoint may begin any more. */
   #isEnding = false
   /** Resolves when the job lets go of everything: nobody may wait for a worker or a checkpoint beyond that. */
@@ -157,7 +158,10 @@ export class RunningJob {
       const counters = await Promise.race([this.parts.host.counters().catch(() => null), this.#closing.promise])
       if (counters !== null) this.#lastCounters = counters
     }
-    return jobStatus(this.parts, this.#lastCounters, this.#state, this.#durationMs ?? this.parts.clock.monotonic() - this.#startedMs)
+    return jobStatus(this.parts, this.#lastCounters, this.#state, {
+      durationMs: this.#durationMs ?? this.parts.clock.monotonic() - this.#startedMs,
+      busyMs: this.#busyMs,
+    })
   }
 
   subtaskSnapshot(
@@ -204,10 +208,13 @@ export class RunningJob {
   async #loop(): Promise<void> {
     const { clock, host } = this.parts
     let turnMs = clock.monotonic()
+    let roundMs = turnMs
     while (!this.#isDrained()) {
       const signal = host.signal
       const progressed = await this.#round(this.#stop === null)
       const nowMs = clock.monotonic()
+      if (progressed) this.#busyMs += nowMs - roundMs
+      roundMs = nowMs
       if (
         this.parts.checkpoints !== null &&
         nowMs >= this.#nextCheckpointMs &&
@@ -218,10 +225,10 @@ export class RunningJob {
         void this.#beginCheckpoint(false)
       } else if (!progressed) {
         await this.#idle(signal)
-        turnMs = clock.monotonic()
+        turnMs = roundMs = clock.monotonic()
       } else if (nowMs - turnMs >= BUSY_MS) {
         await clock.yield()
-        turnMs = clock.monotonic()
+        turnMs = roundMs = clock.monotonic()
       }
     }
     this.#isEnding = true

@@ -7,7 +7,7 @@
  */
 
 import type { RingMemory } from '../ring/spsc-ring.ts'
-import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { SubtaskCounters } from '../subtask/subtask.ts'
 import type { KernelKind, SubtaskLayout } from '../subtask/subtask-layout.ts'
 
 /**

@@ -6,8 +6,8 @@
  */
 
 import type { Clock } from '../clock.ts'
-import { createMemory, formatMemory, KernelInstance, type SubtaskCounters } from '../subtask/kernel-instance.ts'
-import { Subtask } from '../subtask/subtask.ts'
+import { createMemory, formatMemory, KernelInstance } from '../subtask/kernel-instance.ts'
+import { Subtask, type SubtaskCounters } from '../subtask/subtask.ts'
 import type { Host, HostedSubtask, HostStart, LoadKernel } from './host.ts'
 
 /** Decides which of `count` subtasks step next, and how often: any sequence of indices below `count`. */
@@ -43,7 +43,11 @@ export class InlineHost implements Host {
         const sections = restore[operator]?.[index] ?? []
         if (sections.length > 0) kernel.restore(sections)
         this.#subtasks[operator]!.push(
-          new Subtask(kernel, { snapshot: (id, bytes, counters) => events.snapshot(operator, index, id, bytes, counters) }),
+          new Subtask(
+            kernel,
+            { snapshot: (id, bytes, counters) => events.snapshot(operator, index, id, bytes, counters) },
+            this.#options.clock,
+          ),
         )
         return { memory, ring: () => {} }
       })

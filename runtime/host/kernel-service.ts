@@ -10,8 +10,8 @@ import { expose, type Remote, transfer } from 'comlink'
 import type { Endpoint } from 'comlink'
 import type { Clock } from '../clock.ts'
 import { errorToData } from '../errors.ts'
-import { createMemory, formatMemory, KernelInstance, type SubtaskCounters } from '../subtask/kernel-instance.ts'
-import { Subtask } from '../subtask/subtask.ts'
+import { createMemory, formatMemory, KernelInstance } from '../subtask/kernel-instance.ts'
+import { Subtask, type SubtaskCounters, type SubtaskEvents } from '../subtask/subtask.ts'
 import { runOnFrames } from './frame-loop.ts'
 import { PROTOCOL_VERSION, type StartResult, type WorkerEvents, type WorkerService, type WorkerStart } from './protocol.ts'
 import { runOnRings } from './ring-loop.ts'
@@ -28,10 +28,9 @@ export function serve(endpoint: Endpoint, clock: Clock): void {
         subtasks = options.subtasks.map(({ module, layout, sections }, operator) => {
           const kernel = new KernelInstance(module, memories[operator]!, layout)
           if (sections.length > 0) kernel.restore(sections)
-          return new Subtask(kernel, {
-            snapshot: (checkpointId, bytes, counters) =>
-              void remote.snapshot(operator, checkpointId, transfer(bytes, [bytes.buffer]), counters),
-          })
+          const snapshot: SubtaskEvents['snapshot'] = (checkpointId, bytes, counters) =>
+            void remote.snapshot(operator, checkpointId, transfer(bytes, [bytes.buffer]), counters)
+          return new Subtask(kernel, { snapshot }, clock)
         })
         run(subtasks, options, memories, clock).catch((error: unknown) => void remote.failed(errorToData(error)))
         return Promise.resolve({ kind: 'started' })

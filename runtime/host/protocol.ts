@@ -7,7 +7,7 @@
  */
 
 import type { ErrorData } from '../errors.ts'
-import type { SubtaskCounters } from '../subtask/kernel-instance.ts'
+import type { SubtaskCounters } from '../subtask/subtask.ts'
 import type { SubtaskLayout } from '../subtask/subtask-layout.ts'
 
 /** A worker refuses a coordinator of another version. */

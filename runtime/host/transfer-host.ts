@@ -9,7 +9,8 @@
 
 import type { Clock } from '../clock.ts'
 import { type FrameMessage, SlotLink } from '../ring/slot-link.ts'
-import { formatMemory, type SubtaskCounters } from '../subtask/kernel-instance.ts'
+import { formatMemory } from '../subtask/kernel-instance.ts'
+import type { SubtaskCounters } from '../subtask/subtask.ts'
 import type { Host, HostedSubtask, HostStart, LoadKernel } from './host.ts'
 import type { KernelWorkers } from './kernel-workers.ts'
 

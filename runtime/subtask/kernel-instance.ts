@@ -28,7 +28,8 @@ interface KernelExports {
 }
 
 /** Numbers of one subtask since it started. Keys of `counter` in the kernel's layout. */
-export interface SubtaskCounters {
+/** What the kernel counts. */
+export interface KernelCounters {
   readonly recordsIn: number
   readonly lateDropped: number
   readonly lateUpdates: number
@@ -133,7 +134,7 @@ export class KernelInstance {
     this.#check(this.#call(() => this.#exports.restoreEnd()))
   }
 
-  counters(): SubtaskCounters {
+  counters(): KernelCounters {
     const counter = (index: number) => this.#exports.counter(index)
     return {
       recordsIn: counter(L.COUNTER_RECORDS_IN),

@@ -7,10 +7,16 @@
  */
 
 import { STATUS_BARRIER, STATUS_END, STATUS_IDLE, STATUS_OUTPUT_FULL } from '../../kernel/layout.ts'
-import type { KernelInstance, SubtaskCounters } from './kernel-instance.ts'
+import type { Clock } from '../clock.ts'
+import type { KernelCounters, KernelInstance } from './kernel-instance.ts'
 
 /** `progress`: something was done; `idle`: nothing to do; `blocked`: the output is full; `ended`: never again. */
 export type SubtaskState = 'progress' | 'idle' | 'blocked' | 'ended'
+
+export interface SubtaskCounters extends KernelCounters {
+  /** Time spent on steps that did something, ms. */
+  readonly busyMs: number
+}
 
 export interface SubtaskEvents {
   /** State at the barrier, as the kernel's sections, and the counters at that place. */
@@ -23,14 +29,24 @@ const SLOTS_A_STEP = 8
 export class Subtask {
   readonly #kernel: KernelInstance
   readonly #events: SubtaskEvents
+  readonly #clock: Clock
   #snapshotTaken: number | null = null
+  #busyMs = 0
 
-  constructor(kernel: KernelInstance, events: SubtaskEvents) {
+  constructor(kernel: KernelInstance, events: SubtaskEvents, clock: Clock) {
     this.#kernel = kernel
     this.#events = events
+    this.#clock = clock
   }
 
   step(): SubtaskState {
+    const beganMs = this.#clock.monotonic()
+    const state = this.#step()
+    if (state === 'progress' || state === 'ended') this.#busyMs += this.#clock.monotonic() - beganMs
+    return state
+  }
+
+  #step(): SubtaskState {
     if (this.#snapshotTaken !== null) return this.#passBarrier()
     const status = this.#kernel.step(SLOTS_A_STEP)
     switch (status) {
@@ -42,7 +58,7 @@ export class Subtask {
         return 'ended'
       case STATUS_BARRIER: {
         const checkpointId = this.#kernel.barrierId
-        this.#events.snapshot(checkpointId, this.#kernel.snapshot(), this.#kernel.counters())
+        this.#events.snapshot(checkpointId, this.#kernel.snapshot(), this.counters())
         this.#snapshotTaken = checkpointId
         return this.#passBarrier()
       }
@@ -52,7 +68,7 @@ export class Subtask {
   }
 
   counters(): SubtaskCounters {
-    return this.#kernel.counters()
+    return { ...this.#kernel.counters(), busyMs: this.#busyMs }
   }
 
   #passBarrier(): SubtaskState {

@@ -87,3 +87,14 @@ test('keys do what buttons do, and leave text fields alone', async ({ page }) =>
   await page.keyboard.press('Enter')
   await expect(page.locator('#chosen-legend button')).toHaveCount(1)
 })
+
+test('the job view says how busy each part is, in the picture and in words', async ({ page }) => {
+  await open(page, '/')
+  const busy = page.locator('#graph text', { hasText: /^(thread )?\d.*% busy/ })
+  // The source and three windows.
+  await expect(busy).toHaveCount(4)
+  await expect.poll(async () => (await busy.allTextContents()).every((text) => Number(/[\d.]+/.exec(text)![0]) > 0)).toBe(true)
+  await expect(page.locator('#graph-text')).toHaveText(
+    /its thread is busy [\d.]+ % of the time.*Windows are busy [\d.]+ %, [\d.]+ %, [\d.]+ %/,
+  )
+})

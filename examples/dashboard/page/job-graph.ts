@@ -1,5 +1,5 @@
 /**
- * The job as a graph: what flows, how far event time has come, how full the rings are, how much is kept.
+ * The job as a graph: what flows, how far event time has come, how busy its threads and how full the rings are, how much is kept.
  *
  * Before: the job's status. After: the eye; the same numbers stand in a table.
  *
@@ -29,11 +29,11 @@ interface NodeSpec {
 }
 
 const windowOf = (status: JobStatus, uid: string) => status.windows.find((window) => window.uid === uid)
-const windowLines = (uid: string) => (status: JobStatus) => {
+const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`
+const windowLines = (uid: string) => (status: JobStatus, rates: Rates) => {
   const window = windowOf(status, uid)
   if (window === undefined) return []
-  const keys = uid === 'device-windows' ? `${formatShort(window.keys)} keys, ` : 'state '
-  return [`${formatShort(window.results)} results`, `${keys}${formatBytes(window.stateBytes)}`]
+  return [`${formatShort(window.results)} results`, `${percent(rates.windowsBusy.get(uid) ?? 0)} busy, ${formatBytes(window.stateBytes)}`]
 }
 const sinkLines = (name: string) => (status: JobStatus) => {
   const sink = status.sinks.find((candidate) => candidate.name === name)
@@ -45,7 +45,7 @@ const NODES: readonly NodeSpec[] = [
   {
     id: 'source',
     name: 'source',
-    lines: (_status, rates) => [`${formatCount(rates.recordsIn)} /s`, `${formatShort(rates.bytes)} in all`],
+    lines: (_status, rates) => [`${formatCount(rates.recordsIn)} /s`, `thread ${percent(rates.busy)} busy`],
   },
   {
     id: 'time',
@@ -202,7 +202,7 @@ export class JobGraph implements Drawn {
     const time = status.eventTimes[0]
     setText(
       byId('graph-text'),
-      `The source reads ${formatCount(this.#rates.recordsIn)} readings a second. The watermark is ${time?.lagMs == null ? 'not known' : `${formatDuration(time.lagMs)} behind the clock`}. Windows hold ${formatBytes(status.windows.reduce((sum, window) => sum + window.stateBytes, 0))}. ${formatCount(status.checkpoints.count)} checkpoints were taken.`,
+      `The source reads ${formatCount(this.#rates.recordsIn)} readings a second, and its thread is busy ${percent(this.#rates.busy)} of the time. The watermark is ${time?.lagMs == null ? 'not known' : `${formatDuration(time.lagMs)} behind the clock`}. Windows are busy ${status.windows.map(({ uid }) => percent(this.#rates.windowsBusy.get(uid) ?? 0)).join(', ')}, and hold ${formatBytes(status.windows.reduce((sum, window) => sum + window.stateBytes, 0))}. ${formatCount(status.checkpoints.count)} checkpoints were taken.`,
     )
     const table = byId('job-table')
     if (!(table.closest('details') as HTMLDetailsElement).open) return

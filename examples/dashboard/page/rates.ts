@@ -1,5 +1,5 @@
 /**
- * How fast things go: differences of the job's counts over the last second, and a minute of them for the small curves.
+ * How fast things go: differences of the job's counts and busy times over the last second, and a minute of some for the small curves.
  *
  * Before: every status. After: header, graph and gauges.
  */
@@ -21,12 +21,12 @@ export class Rates {
   readonly lags: number[] = []
   readonly checkpoints: CheckpointMark[] = []
   recordsIn = 0
-  /** Readings since the job began. */
-  bytes = 0
-  #last: { readonly atMs: number; readonly recordsIn: number; readonly epoch: number; readonly restarts: number } | null = null
+  /** Share of its time in which the job's own thread worked, 0 to 1; and the same of the workers that compute a window, by its name. */
+  busy = 0
+  readonly windowsBusy = new Map<string, number>()
+  #last: { readonly atMs: number; readonly status: JobStatus } | null = null
 
   take(status: JobStatus, nowMs: number): void {
-    this.bytes = status.recordsIn
     const mark = status.checkpoints.last
     if (mark !== null && mark.checkpointId !== this.checkpoints.at(-1)?.checkpointId) {
       const { checkpointId, bytesWritten, bytes, durationMs } = mark
@@ -34,14 +34,20 @@ export class Rates {
       if (this.checkpoints.length > KEPT) this.checkpoints.shift()
     }
     const last = this.#last
-    const isOtherLife = last === null || last.epoch !== status.epoch || last.restarts !== status.restarts
+    const isOtherLife = last === null || last.status.epoch !== status.epoch || last.status.restarts !== status.restarts
     if (!isOtherLife && nowMs - last.atMs < 1_000) return
     if (!isOtherLife) {
-      this.recordsIn = Math.max(0, ((status.recordsIn - last.recordsIn) * 1000) / (nowMs - last.atMs))
+      const passedMs = Math.max(1, status.durationMs - last.status.durationMs)
+      this.recordsIn = Math.max(0, ((status.recordsIn - last.status.recordsIn) * 1000) / passedMs)
+      const share = (after: number, before: number) => Math.max(0, Math.min(1, (after - before) / passedMs))
+      this.busy = share(status.busyMs, last.status.busyMs)
+      for (const [index, { uid, busyMs }] of status.windows.entries()) {
+        this.windowsBusy.set(uid, share(busyMs / status.parallelism, last.status.windows[index]!.busyMs / status.parallelism))
+      }
       push(this.records, this.recordsIn)
       push(this.lags, Math.max(0, status.eventTimes[0]?.lagMs ?? 0))
     }
-    this.#last = { atMs: nowMs, recordsIn: status.recordsIn, epoch: status.epoch, restarts: status.restarts }
+    this.#last = { atMs: nowMs, status }
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import * as esbuild from 'esbuild'
+import { buildDashboard } from '../examples/dashboard/build.mjs'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length
@@ -67,6 +68,7 @@ const sizes = [
     bytes: await bundled("export * from './adapters/edge.ts'", { platform: 'none', conditions: ['workerd', 'worker', 'browser'] }),
     limit: 120 * 1024,
   },
+  { name: "the dashboard's own code", bytes: (await buildDashboard(`${root}dist/dashboard`)).own, limit: 150 * 1024 },
   ...['kernel-inline-shared', 'kernel-inline-plain', 'kernel-panes-inline-shared', 'kernel-panes-inline-plain'].map((name) => ({
     name: `${name}.js`,
     bytes: packed(name),

@@ -54,7 +54,7 @@ export interface MqttModule {
  *
  * It is live. The broker is held back while too much waits. With `journal`, `clientId` and QoS 1 or 2 nothing is lost or doubled by a crash: messages
  * are acknowledged once they are in the journal, and what the broker repeats is recognised. Without a journal they are acknowledged once a checkpoint
- * covers them, and may come twice. A user's own client connects, and connects again, by itself; the source subscribes and handles its messages while
+ * covers them, and may come twice. A repetition is recognised by its flag DUP, which MQTT demands and which the broker aedes does not set. A user's own client connects, and connects again, by itself; the source subscribes and handles its messages while
  * the job runs, and what comes on these topics when none runs is lost to it.
  *
  * @param broker - `mqtt://`, `mqtts://`, `ws://` or `wss://` (browsers: the last two), or a client of the package `mqtt` 5.

@@ -35,6 +35,12 @@ export interface ViewOptions<Row = RowObject> {
 /** A sink that is a view of what it got. */
 export interface ViewSink<Row = RowObject> extends Sink, View<Row> {}
 
+/** By a name that all copies of the package know: bundlers in development may load it twice, once for `millrace` and once for `millrace/worker`. */
+const BRAND = Symbol.for('millrace.view')
+interface Branded {
+  [BRAND](): ViewBeginning & { readonly view: MaterializedView }
+}
+
 const ROWS_MAX_DEFAULT = 10_000
 const ROWS_MAX_LIMIT = 1_000_000
 
@@ -61,7 +67,7 @@ const ROWS_MAX_LIMIT = 1_000_000
 export function viewSink<Row = RowObject>(options: ViewOptions<Row> = {}): ViewSink<Row> {
   const view = new MaterializedView<Row>(checkedLimits(options))
   let newest: ViewWriter<Row> | null = null
-  const sink: ViewSink<Row> = {
+  const sink: ViewSink<Row> & Branded = {
     kind: 'view',
     delivery: 'at-least-once',
     snapshot: view.snapshot,
@@ -70,8 +76,8 @@ export function viewSink<Row = RowObject>(options: ViewOptions<Row> = {}): ViewS
       newest = new ViewWriter<Row>(view, options, context, newest)
       return newest
     },
+    [BRAND]: () => ({ view: view as MaterializedView, ...newest!.beginning }),
   }
-  views.set(sink, () => ({ view: view as MaterializedView, ...newest!.beginning }))
   return sink
 }
 
@@ -83,11 +89,9 @@ export interface ViewBeginning {
   readonly fromRow: number | null
 }
 
-const views = new WeakMap<Sink, () => ViewBeginning & { readonly view: MaterializedView }>()
-
 /** The view behind a sink whose job has started; undefined when it is no {@link viewSink}. */
 export function viewOf(sink: Sink): (ViewBeginning & { readonly view: MaterializedView }) | undefined {
-  return views.get(sink)?.()
+  return (sink as Partial<Branded>)[BRAND]?.()
 }
 
 /** What one start of a job writes into a view. */

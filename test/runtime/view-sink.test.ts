@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   boundedOutOfOrderness,
   col,
@@ -22,6 +22,7 @@ import {
   viewSink,
 } from '../../runtime/index.ts'
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
+import { viewOf } from '../../runtime/sink/view-sink.ts'
 import { iterableSource } from '../../runtime/source/iterable-source.ts'
 
 const readings = () => pipeline('view').source('readings', schema({ device: utf8(), at: timestamp(), celsius: f64() }))
@@ -312,4 +313,20 @@ describe('a view after a restart', () => {
       { windowStart: 10_000, windowEnd: 20_000, device: 'a', n: 1, max: 0 },
     ])
   })
+})
+
+test('a view that another copy of the package made is one, as when a bundler has loaded the package twice', async () => {
+  vi.resetModules()
+  const other = await import('../../runtime/sink/view-sink.ts')
+  expect(other.viewSink).not.toBe(viewSink)
+  const view = other.viewSink()
+  expect(viewOf({ kind: 'view', delivery: 'at-least-once', open: view.open })).toBeUndefined()
+  const run = await start(minutes(), {
+    sources: { readings: rowsSource([row('a', 1, 20), row('a', 20)]) },
+    sinks: { minutes: view },
+    host: 'inline',
+  })
+  await run.finished
+  expect(viewOf(view)!.view.snapshot().rows).toEqual(view.snapshot().rows)
+  expect(view.snapshot().rows).toMatchObject([{ device: 'a', n: 1, max: 20 }, { n: 1 }])
 })

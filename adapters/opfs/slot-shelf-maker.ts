@@ -49,11 +49,12 @@ export class SlotShelfMaker implements ShelfMaker {
 
   checkPlace(): void {
     if (hasSyncFiles()) return
-    throw new CheckpointError(
-      'STORE_UNAVAILABLE',
-      `Cannot keep checkpoints of ${this.#options.name} in OPFS: access handles exist in dedicated workers only, and this is none; run the job in a worker, or use indexedDbCheckpoints()`,
-      { details: { store: this.#options.name, cause: 'NO_ACCESS_HANDLES' } },
-    )
+    const why = !('DedicatedWorkerGlobalScope' in globalThis)
+      ? 'access handles exist in dedicated workers only, and this is none; run the job in a worker, or use indexedDbCheckpoints()'
+      : 'this browser has no access handles; use indexedDbCheckpoints()'
+    throw new CheckpointError('STORE_UNAVAILABLE', `Cannot keep checkpoints of ${this.#options.name} in OPFS: ${why}`, {
+      details: { store: this.#options.name, cause: 'NO_ACCESS_HANDLES' },
+    })
   }
 
   reader(): ShelfReader {

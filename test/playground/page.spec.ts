@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@playwright/test'
 import { EXAMPLES } from '../../examples/playground/gallery/examples.ts'
-import { caption, goTo, open, programOf, records, settled, shownRows, slider, windows, write } from './page.ts'
+import { caption, goTo, holdEngine, open, programOf, records, settled, shownRows, slider, windows, write } from './page.ts'
 
 const script = fileURLToPath(new URL('expected-main.ts', import.meta.url))
 const expected = JSON.parse(execFileSync(process.execPath, [script], { encoding: 'utf8' })) as Record<string, Record<string, object[]>>
@@ -29,6 +29,30 @@ test.describe('the gallery', () => {
       expect(errors).toEqual([])
     })
   }
+
+  test('shows nothing of the example before', async ({ page }) => {
+    const letPlay = await holdEngine(page)
+    await page.goto('/#tumbling')
+    await page.getByRole('link', { name: 'Sliding' }).click()
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Sliding')
+    await page.evaluate(() => {
+      const heads = new Set<string>()
+      const note = () => {
+        for (const head of document.querySelectorAll('.sinks th')) heads.add(head.textContent ?? '')
+      }
+      new MutationObserver(note).observe(document.querySelector('.sinks')!, { childList: true, subtree: true })
+      Object.assign(globalThis, { heads })
+    })
+    letPlay()
+    await settled(page)
+    expect(await page.evaluate(() => [...(globalThis as unknown as { heads: Set<string> }).heads])).toEqual([
+      'pane',
+      'window',
+      'wheel',
+      'n',
+      'mean',
+    ])
+  })
 
   test('is reached by links, and by the menu where there is little room', async ({ page }) => {
     await open(page)
@@ -169,6 +193,23 @@ test.describe('records under the hand', () => {
     await expect(page.locator('.pause')).toHaveText('clock + 5s')
     await page.getByRole('textbox', { name: 'at, entry 1', exact: true }).fill('soon')
     await expect(page.locator('.aside.fate-deadLetter')).toHaveCount(1)
+  })
+
+  test('what is typed before the engine has answered for the first time stays, and is a number where there were numbers', async ({
+    page,
+  }) => {
+    const letPlay = await holdEngine(page)
+    await page.goto('/#sliding')
+    const cell = page.getByRole('textbox', { name: 'litres, entry 1', exact: true })
+    await cell.click()
+    await page.keyboard.press('ControlOrMeta+a')
+    await page.keyboard.type('4')
+    await expect(page.locator('.time-line')).toHaveAttribute('aria-busy', 'true')
+    letPlay()
+    await settled(page)
+    await page.keyboard.type('0')
+    await expect(cell).toHaveValue('40')
+    await expect.poll(async () => JSON.stringify(await shownRows(page, 'results'))).toContain('"mean":40')
   })
 
   test('NDJSON is read as it is typed, and says what is wrong with it', async ({ page }) => {

@@ -14,6 +14,16 @@ export async function settled(page: Page): Promise<void> {
   await expect(page.locator('.time-line')).toHaveAttribute('aria-busy', 'false')
 }
 
+/** Holds the engine back, which then has answered nothing yet. @returns what lets it go. */
+export async function holdEngine(page: Page): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await page.route('**/worker.js', async (route) => {
+    await promise
+    await route.continue()
+  })
+  return resolve
+}
+
 export const slider = (page: Page): Locator => page.getByRole('slider', { name: 'Step' })
 export const caption = (page: Page): Locator => page.getByTestId('caption')
 export const records = (page: Page): Locator => page.locator('.record')

@@ -92,8 +92,10 @@ export class EngineClient {
     this.#worker = null
   }
 
-  #take({ entries }: Request, answer: Answer): void {
+  #take({ source, entries }: Request, answer: Answer): void {
     const { state } = this.#store
+    // While somebody types, the picture follows; but one program is not shown in place of another.
+    if (state.trace === null && textOf(state) !== source.text) return
     if (answer.kind === 'problem') {
       this.#store.set({ problem: { of: answer.of, problem: answer.problem } })
       return

@@ -46,18 +46,29 @@ function shapeOf(columns: readonly ColumnShape[]): string {
   return columns.map(({ name, type }) => `${name}:${type}`).join()
 }
 
+/** Which inputs a line has: one that is typed in before the engine has said what the columns are must outlast that. */
+function formOf(columns: readonly ColumnShape[]): string {
+  return columns.map(({ name, type }) => `${name}:${type === 'bool'}`).join()
+}
+
+/** As values look, until the engine has said what the columns are: a number that is typed meanwhile is one. */
 function columnsOf(entries: readonly Placed[]): readonly ColumnShape[] {
-  const names = new Set(entries.flatMap(({ entry }) => (entry.kind === 'record' ? Object.keys(entry.row) : [])))
-  return [...names].map((name) => ({ name, type: 'utf8' }))
+  const rows = entries.flatMap(({ entry }) => (entry.kind === 'record' ? [entry.row] : []))
+  const names = new Set(rows.flatMap((row) => Object.keys(row)))
+  const types: Readonly<Record<string, string>> = { number: 'f64', boolean: 'bool' }
+  return [...names].map((name) => {
+    const value = rows.map((row) => row[name]).find((each) => each !== null && each !== undefined)
+    return { name, type: types[typeof value] ?? 'utf8' }
+  })
 }
 
 /** Lines keep their elements, so that the one that is typed in keeps the caret. */
 function draw(body: HTMLElement, entries: readonly Placed[], columns: readonly ColumnShape[], store: Store): void {
   const known = new Map([...body.children].map((line) => [(line as HTMLElement).dataset['id'], line as HTMLElement]))
-  const shape = shapeOf(columns)
+  const form = formOf(columns)
   const lines = entries.map((item, index) => {
     const old = known.get(String(item.id))
-    const line = old?.dataset['shape'] === shape ? old : lineOf(item, columns, shape, store)
+    const line = old?.dataset['form'] === form ? old : lineOf(item, columns, form, store)
     fill(line, item, columns, index)
     return line
   })
@@ -70,7 +81,7 @@ function mark(body: HTMLElement, step: number): void {
   )
 }
 
-function lineOf({ id, entry }: Placed, columns: readonly ColumnShape[], shape: string, store: Store): HTMLElement {
+function lineOf({ id, entry }: Placed, columns: readonly ColumnShape[], form: string, store: Store): HTMLElement {
   const change = (to: (entry: Entry) => Entry) => {
     const entries = store.state.entries.map((item) => (item.id === id ? { ...item, entry: to(item.entry) } : item))
     store.set({ entries, isPlaying: false })
@@ -87,7 +98,7 @@ function lineOf({ id, entry }: Placed, columns: readonly ColumnShape[], shape: s
       : [el('td', { colspan: columns.length, class: 'pause-cell' }, pauseInput(entry, change))]
   return el(
     'tr',
-    { 'data-id': id, 'data-shape': shape },
+    { 'data-id': id, 'data-form': form },
     el('th', { scope: 'row' }),
     ...cells,
     el('td', { class: 'actions' }, ...actions(id, store)),
@@ -102,11 +113,9 @@ function recordInput({ name, type }: ColumnShape, change: (value: unknown) => vo
   const input: HTMLInputElement = el('input', {
     type: type === 'bool' ? 'checkbox' : 'text',
     'data-column': name,
-    'data-type': type,
     spellcheck: 'false',
     autocomplete: 'off',
-    inputmode: type === 'f64' || type === 'i32' ? 'decimal' : 'text',
-    input: () => change(type === 'bool' ? input.checked : cellValue(input.value, type)),
+    input: () => change(type === 'bool' ? input.checked : cellValue(input.value, input.dataset['type']!)),
   })
   return input
 }
@@ -142,7 +151,11 @@ function fill(line: HTMLElement, { entry }: Placed, columns: readonly ColumnShap
   }
   columns.forEach(({ name, type }, column) => {
     const input = inputs[column]!
-    set(input, { 'aria-label': `${name}, entry ${index + 1}` })
+    set(input, {
+      'aria-label': `${name}, entry ${index + 1}`,
+      'data-type': type,
+      inputmode: type === 'f64' || type === 'i32' ? 'decimal' : 'text',
+    })
     const value = entry.row[name]
     if (type === 'bool') input.checked = value === true
     // Not while it is typed in: 1. would become 1.

@@ -25,8 +25,11 @@ export interface ConnectOptions<P = unknown> {
   /** What of the parameters moves to the worker instead of being copied, such as a MessagePort that feeds the job. */
   readonly transfer?: readonly Transferable[] | ((parameters: P) => readonly Transferable[])
   /**
-   * Whether a worker that is lost (it crashed, was terminated, or does not answer any more) is replaced; the job in the new one goes on from its
-   * newest checkpoint. Default false: then `finished` rejects with `WORKER_LOST`.
+   * Whether a worker that is lost (it crashed, was terminated, or does not answer any more) is replaced, also while its job is starting; the job
+   * in the new one goes on from its newest checkpoint. Default false: then `finished`, or `connect`, rejects with `WORKER_LOST`.
+   *
+   * Firefox needs it while its developer tools are open, or a driver has it in hand: there a worker that makes kernel workers of its own is
+   * sometimes never given back by `new Worker`.
    */
   readonly restart?: WorkerRestartOptions | boolean
   /** How long the worker may take until it calls `serve()`; default `'10s'`. */
@@ -88,7 +91,7 @@ export interface RemoteRun<J extends Job = Job> {
  *
  * @param factory - Makes the worker; written so that bundlers see it. Workers of `node:worker_threads` do as well.
  * @throws ConfigError `WORKER_UNREACHABLE` when the worker cannot be made or loaded, or does not call `serve()` in time; `PARAMETERS_INVALID`
- *   when parameters cannot be cloned; `OPTION_INVALID`; and whatever `start` throws in the worker, with the same class and code.
+ *   when parameters cannot be cloned; `OPTION_INVALID`; JobStateError `WORKER_LOST`; and whatever `start` throws in the worker, with the same class and code.
  *
  * @example
  * ```ts

@@ -55,7 +55,7 @@ export class RemoteJob {
   constructor(parts: RemoteJobParts) {
     this.#parts = parts
     this.#given = parts.given
-    this.#ready = this.#open()
+    this.#ready = this.#first()
   }
 
   /** Resolves when the job has started. */
@@ -115,9 +115,19 @@ export class RemoteJob {
     return (await this.#ready).call(run)
   }
 
-  /** Makes a worker and starts the job in it. */
-  async #open(): Promise<WorkerLink> {
-    const link = await this.#parts.open()
+  /** A worker that is not there is told at once; one that is lost while its job starts is replaced like one that is lost later. */
+  async #first(): Promise<WorkerLink> {
+    const { open, restart } = this.#parts
+    const link = await open()
+    try {
+      return await this.#startIn(link)
+    } catch (error) {
+      if (!link.isLost || restart === null) throw error
+      return this.#replace(restart, error)
+    }
+  }
+
+  async #startIn(link: WorkerLink): Promise<WorkerLink> {
     try {
       if (this.#isClosed) throw new JobStateError('JOB_CLOSED', 'The job worker was closed before its job had started')
       this.#link = link
@@ -149,7 +159,7 @@ export class RemoteJob {
   #failed(link: WorkerLink, error: unknown): void {
     if (this.#isClosed) return
     const { restart } = this.#parts
-    if (!link.isOver || restart === null || this.#life.isSettled) return this.#life.reject(error)
+    if (!link.isLost || restart === null || this.#life.isSettled) return this.#life.reject(error)
     this.#ready = this.#replace(restart, error)
     this.#ready.catch((reason: unknown) => this.#life.reject(reason))
   }
@@ -166,7 +176,7 @@ export class RemoteJob {
       this.restartCount++
       if (count > 0) await clock.sleep(delayMs * 2 ** (count - 1))
       try {
-        return await this.#open()
+        return await this.#startIn(await this.#parts.open())
       } catch (error) {
         reason = error
       }

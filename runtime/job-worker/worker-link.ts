@@ -49,6 +49,7 @@ export class WorkerLink {
   readonly #service: Remote<JobService>
   readonly #over = Promise.withResolvers<never>()
   readonly #closing = new AbortController()
+  #isLost = false
 
   /**
    * Makes a worker and waits until it serves.
@@ -88,9 +89,9 @@ export class WorkerLink {
     if (aliveMs !== null) void this.#watch(clock, aliveMs)
   }
 
-  /** Whether the worker is lost or the link closed. */
-  get isOver(): boolean {
-    return this.#closing.signal.aborted
+  /** Whether the worker is gone without the link having been closed. */
+  get isLost(): boolean {
+    return this.#isLost
   }
 
   /** Calls the worker. @throws the error it answers with; JobStateError `WORKER_LOST` when it is gone, `JOB_CLOSED` when the link was closed. */
@@ -106,6 +107,7 @@ export class WorkerLink {
   }
 
   #lose(reason: string): void {
+    this.#isLost ||= !this.#closing.signal.aborted
     this.#end(
       new JobStateError('WORKER_LOST', `The job worker is gone: ${reason}; let connect() make another one by its option restart`, {
         retryable: true,

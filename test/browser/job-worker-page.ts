@@ -28,14 +28,15 @@ async function until<Row>(view: View<Row>, isWanted: (rows: readonly Row[]) => b
 const scenes = {
   /** The whole job, on kernels of its own threads where it can be. */
   async whole(host: ServedParameters['host'], parallelism: number) {
-    const remote = await served({ parameters: { rows, host, parallelism } })
+    const remote = await served({ parameters: { rows, host, parallelism }, restart: true })
     const view = remote.view('windows')
     const status: JobStatus = await remote.finished
     const seen = await until(view, (list) => list.length === 70)
     const expected = (await runAll(servedJob, rows)).windows
     remote.close()
     const isEqual = JSON.stringify(sorted(seen)) === JSON.stringify(sorted(expected))
-    return { state: status.state, tier: status.tier, recordsIn: status.recordsIn, isEqual, isIsolated: crossOriginIsolated }
+    const { state, tier, recordsIn } = status
+    return { state, tier, recordsIn, isEqual, isIsolated: crossOriginIsolated, restarts: remote.restartCount }
   },
 
   /** A port of the page feeds the job with some 100,000 rows a second, and the page draws. */

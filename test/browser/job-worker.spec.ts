@@ -2,6 +2,7 @@
 
 import { expect, type Page, test } from '@playwright/test'
 import type { Scenes } from './job-worker-page.ts'
+import { restartsMax } from './nested-workers.ts'
 
 declare const scenes: Scenes
 
@@ -14,18 +15,23 @@ for (const [path, host, tier] of [
   ['/job-worker', 'auto', 'shared'],
   ['/job-worker', 'inline', 'inline'],
 ] as const) {
-  test(`a job worker gives the page's results at ${path} on ${host}, with kernel workers of its own where it can`, async ({ page }) => {
+  test(`a job worker gives the page's results at ${path} on ${host}, with kernel workers of its own where it can`, async ({
+    page,
+    browserName,
+  }) => {
     await open(page, path)
-    const result = await page.evaluate((of) => scenes.whole(of, 2), host)
+    const { restarts, ...result } = await page.evaluate((of) => scenes.whole(of, 2), host)
     expect(result).toEqual({ state: 'ended', tier, recordsIn: 5_000, isEqual: true, isIsolated: true })
+    expect(restarts).toBeLessThanOrEqual(host === 'inline' ? 0 : restartsMax(browserName))
   })
 }
 
-test('a job worker of a page that is not isolated gives the same results without shared memory', async ({ page }) => {
+test('a job worker of a page that is not isolated gives the same results without shared memory', async ({ page, browserName }) => {
   await open(page, '/not-isolated/job-worker')
   const result = await page.evaluate(() => scenes.whole('auto', 2))
   expect(result).toMatchObject({ state: 'ended', recordsIn: 5_000, isEqual: true, isIsolated: false })
   expect(result.tier).not.toBe('shared')
+  expect(result.restarts).toBeLessThanOrEqual(restartsMax(browserName))
 })
 
 test('views change at most once per frame while the page feeds 100,000 rows a second', async ({ page }, { project }) => {

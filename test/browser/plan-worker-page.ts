@@ -27,17 +27,18 @@ const scenes = {
       checkpoints: { kind: 'memory', every: '20ms' },
       ...more,
     }
-    const remote = await connect(worker, { parameters })
+    const remote = await connect(worker, { parameters, restart: true })
     const view = remote.view('windows')
     const { state, recordsIn, tier, parallelism } = await remote.finished
     while (view.snapshot().rows.length < 70) await new Promise<void>((resolve) => void view.subscribe(resolve))
     remote.close()
     const expected = await runAll(fromPlan(plan), rows)
-    return { state, recordsIn, tier, parallelism, isEqual: sorted(view.snapshot().rows) === sorted(expected['windows']!) }
+    const isEqual = sorted(view.snapshot().rows) === sorted(expected['windows']!)
+    return { state, recordsIn, tier, parallelism, isEqual, restarts: remote.restartCount }
   },
 
   /** A port of the page feeds the job; its checkpoints and the view's rows outlive the worker, and the page's copy too. */
-  async resumed(checkpoints: 'indexedDb' | 'opfs') {
+  async resumed(checkpoints: 'indexedDb' | 'opfs', host: NonNullable<PlanParameters['host']>) {
     const name = `plan-worker-${checkpoints}`
     const plan = JSON.parse(JSON.stringify(job.plan)) as unknown
     const expected = (await runAll(fromPlan(plan), rows))['windows']!
@@ -52,6 +53,7 @@ const scenes = {
         sources: { readings: { kind: 'messagePort', port: port2 } },
         sinks: { windows: { kind: 'view', durable: true } },
         checkpoints: { kind: checkpoints, name, every: '1h' },
+        host,
       }
       const remote = await connect(worker, { parameters, transfer: [port2] })
       const view = remote.view('windows')

@@ -272,6 +272,19 @@ describe('a worker that is lost', () => {
     for (const port of [...faults, ...feeds]) port.close()
   })
 
+  test('before its job has started is told, or replaced as one that is lost later', async () => {
+    await expect(served({ parameters: { rows, fault: 'exit' } })).rejects.toMatchObject({ name: 'JobStateError', code: 'WORKER_LOST' })
+    let starts = 0
+    const remote = await served({ parameters: () => (++starts < 3 ? { rows, fault: 'exit' } : { rows }), restart: { delay: 0 } })
+    expect(await remote.finished).toMatchObject({ state: 'ended', recordsIn: rows.length })
+    expect([starts, remote.restartCount]).toEqual([3, 2])
+    starts = 0
+    // What is no loss of the worker is no reason for another one.
+    const refused = served({ parameters: () => ({ rows, ...(++starts === 1 ? { fault: 'options' } : {}) }), restart: true })
+    await expect(refused).rejects.toMatchObject({ message: 'no options today' })
+    expect(starts).toBe(1)
+  })
+
   test('is not replaced for ever', async () => {
     const faults: MessagePort[] = []
     const remote = await served({

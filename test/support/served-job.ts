@@ -42,8 +42,8 @@ export interface ServedParameters {
   readonly port?: MessagePort
   /** Says what goes wrong: a worker that stands still, or that is gone. */
   readonly faults?: MessagePort
-  /** What goes wrong by itself: options that throw, a sink that throws. */
-  readonly fault?: 'options' | 'sink'
+  /** What goes wrong by itself: options that throw, a worker that is gone before its job has started, a sink that throws. */
+  readonly fault?: 'options' | 'exit' | 'sink'
   readonly parallelism?: number
   readonly rowsMax?: number
   readonly host?: 'auto' | 'inline' | 'workers'
@@ -63,6 +63,7 @@ export function servedOptions(
     }
   }
   if (fault === 'options') throw new TypeError('no options today')
+  if (fault === 'exit') exit()
   const source = port === undefined ? rowsSource(rows) : iterableSource(rowsOf(port))
   return {
     sources: { readings: isEndless ? endless(source) : source },

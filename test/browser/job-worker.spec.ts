@@ -34,15 +34,15 @@ test('a job worker of a page that is not isolated gives the same results without
   expect(result.restarts).toBeLessThanOrEqual(restartsMax(browserName))
 })
 
-test('views change at most once per frame while the page feeds 100,000 rows a second', async ({ page }, { project }) => {
+test('views change at most once per frame, however fast the page feeds the job', async ({ page }) => {
   await open(page)
-  const result = await page.evaluate(() => scenes.feed(3))
-  console.log(project.name, JSON.stringify(result))
-  expect(result.changesInFrameMax).toBeLessThanOrEqual(1)
-  expect(result.updates).toBeGreaterThan(30)
-  expect(result.sent).toBeGreaterThan(100_000)
-  expect(result.results).toBeGreaterThan(5_000)
-  expect(result.rows).toBe(5_000)
+  const rounds = 30
+  const { updates, results, ...rest } = await page.evaluate((count) => scenes.feed(count), rounds)
+  const rowCount = rounds * 10_000
+  expect(rest).toEqual({ sent: rowCount, recordsIn: rowCount, changesInFrameMax: 1, rows: 5_000 })
+  expect(updates).toBeGreaterThanOrEqual(rounds)
+  // Each window gives a result, and another one if rows of it were late.
+  expect(results).toBeGreaterThanOrEqual(rounds * 10 * 50)
 })
 
 test('a worker restarts its job from the last checkpoint with other parameters', async ({ page }) => {

@@ -1,7 +1,10 @@
 // Frozen by the debugging protocol of Chromium. Firefox ignores files of this name.
 import { expect, test } from '@playwright/test'
 import puppeteer, { type Browser, type Page } from 'puppeteer-core'
+import type { Scenes } from './job-worker-page.ts'
 import { Actor, type DrivenPage, newName, RUNS } from './storage.ts'
+
+declare const scenes: Scenes
 
 // Through Puppeteer: Playwright keeps every page visible, and a visible page cannot be frozen.
 let browser: Browser
@@ -80,4 +83,17 @@ test('OPFS: who takes over from a frozen tab reads the slots which that one stil
   await leader.refused('JOB_FENCED', 'commit', store.name, 3)
   expect(await follower.do('recover', store.name)).toMatchObject({ checkpointId: 3, values: ['constant', 'value of 3'], skipped: [] })
   await Promise.all([page.close(), otherPage.close()])
+})
+
+test('a page that was frozen does not take its job worker for lost', async ({ baseURL }) => {
+  const page = await browser.newPage()
+  await page.goto(`${baseURL}job-worker`)
+  await page.waitForFunction('globalThis.scenes')
+  const done = page.evaluate(() => scenes.patient('1000ms', 6_000))
+  await page.waitForFunction('globalThis.isServed')
+  const thaw = await freeze(page)
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  await thaw()
+  expect(await done).toEqual({ failure: null, state: 'running' })
+  await page.close()
 })

@@ -14,22 +14,11 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { type Browser, type CDPSession, connect, type Page } from 'puppeteer-core'
 import { systemClock } from '../../runtime/clock.ts'
+import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 import type { TestBrowser } from './test-browser.ts'
 
-const EXECUTABLE = process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium'
 const START_MS = 20_000
-const FLAGS = [
-  '--headless=new',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--disable-dev-shm-usage',
-  '--remote-debugging-port=0',
-]
+const FLAGS = ['--headless=new', ...CHROMIUM_ARGS, '--disable-dev-shm-usage', '--remote-debugging-port=0']
 
 export class Chromium implements TestBrowser {
   readonly #process: ChildProcess
@@ -43,7 +32,7 @@ export class Chromium implements TestBrowser {
   static async open(profile: string): Promise<Chromium> {
     const portFile = join(profile, 'DevToolsActivePort')
     rmSync(portFile, { force: true })
-    const spawned = spawn(EXECUTABLE, [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { detached: true, stdio: 'ignore' })
+    const spawned = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { detached: true, stdio: 'ignore' })
     const killAtExit = () => killGroup(spawned)
     process.once('exit', killAtExit)
     spawned.once('exit', () => process.off('exit', killAtExit))

@@ -9,9 +9,9 @@
 import process from 'node:process'
 import { type Browser, type CDPSession, launch, type Page } from 'puppeteer-core'
 import { systemClock } from '../../runtime/clock.ts'
+import { FIREFOX } from '../support/browsers.ts'
 import type { TestBrowser } from './test-browser.ts'
 
-const EXECUTABLE = process.env['MILLRACE_FIREFOX'] ?? '/usr/bin/firefox-esr'
 /** The next one finds the lock of the profile until the last process of this one is gone. */
 const LOCK_MS = 500
 
@@ -24,7 +24,7 @@ export class Firefox implements TestBrowser {
 
   static async open(profile: string): Promise<Firefox> {
     return new Firefox(
-      await launch({ browser: 'firefox', executablePath: EXECUTABLE, headless: true, userDataDir: profile, defaultViewport: null }),
+      await launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, userDataDir: profile, defaultViewport: null }),
     )
   }
 

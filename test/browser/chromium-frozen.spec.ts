@@ -1,6 +1,7 @@
 // Frozen by the debugging protocol of Chromium. Firefox ignores files of this name.
 import { expect, test } from '@playwright/test'
 import puppeteer, { type Browser, type Page } from 'puppeteer-core'
+import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 import type { Scenes } from './job-worker-page.ts'
 import { Actor, type DrivenPage, newName, RUNS } from './storage.ts'
 
@@ -9,10 +10,7 @@ declare const scenes: Scenes
 // Through Puppeteer: Playwright keeps every page visible, and a visible page cannot be frozen.
 let browser: Browser
 test.beforeAll(async () => {
-  browser = await puppeteer.launch({
-    executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu'],
-  })
+  browser = await puppeteer.launch({ executablePath: CHROMIUM, args: [...CHROMIUM_ARGS] })
 })
 test.afterAll(async () => {
   await browser.close()

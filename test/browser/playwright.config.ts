@@ -1,4 +1,5 @@
 import { defineConfig } from '@playwright/test'
+import { CHROMIUM, CHROMIUM_ARGS, FIREFOX } from '../support/browsers.ts'
 
 /** A fixed port, because storage of a page belongs to its origin; another one where several copies of the project are tested at once. */
 const port = process.env['MILLRACE_TEST_PORT'] ?? '18110'
@@ -16,18 +17,7 @@ export default defineConfig({
       testMatch: ['browser/*.spec.ts', 'packaging/*.spec.ts'],
       use: {
         browserName: 'chromium',
-        launchOptions: {
-          executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
-          args: [
-            '--no-sandbox',
-            '--disable-gpu',
-            '--disable-quic',
-            '--no-first-run',
-            '--disable-background-networking',
-            '--disable-component-update',
-            '--disable-sync',
-          ],
-        },
+        launchOptions: { executablePath: CHROMIUM, args: [...CHROMIUM_ARGS] },
       },
     },
     {
@@ -38,7 +28,7 @@ export default defineConfig({
       use: {
         browserName: 'firefox',
         channel: 'moz-firefox',
-        launchOptions: { executablePath: process.env['MILLRACE_FIREFOX'] ?? '/usr/bin/firefox-esr' },
+        launchOptions: { executablePath: FIREFOX },
       },
     },
     // WebKitGTK, through its own WebDriver: Playwright only runs the tests.

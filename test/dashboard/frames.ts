@@ -17,6 +17,7 @@ import { parseArgs } from 'node:util'
 import { chromium, type CDPSession, type Page } from '@playwright/test'
 import { buildDashboard } from '../../examples/dashboard/build.mjs'
 import { serveDashboard } from '../../examples/dashboard/serve.mjs'
+import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 import { figures } from './page.ts'
 
 const { values } = parseArgs({
@@ -33,8 +34,8 @@ const folder = fileURLToPath(new URL('../../dist/dashboard-frames', import.meta.
 const { own, library } = await buildDashboard(folder)
 const { url, close } = await serveDashboard({ port: Number(values.port), folder, isStatic: values.feed === 'page' })
 const browser = await chromium.launch({
-  executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--js-flags=--expose-gc', '--enable-precise-memory-info'],
+  executablePath: CHROMIUM,
+  args: [...CHROMIUM_ARGS, '--js-flags=--expose-gc', '--enable-precise-memory-info'],
 })
 try {
   const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } })

@@ -1,4 +1,5 @@
 import { defineConfig } from '@playwright/test'
+import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 
 /** Two servers: one with a feed and isolation, and one that is a plain file host. Fixed ports, because storage belongs to an origin. */
 const port = Number(process.env['MILLRACE_DASHBOARD_PORT'] ?? '18126')
@@ -23,10 +24,7 @@ export default defineConfig({
       name: 'chromium',
       use: {
         browserName: 'chromium',
-        launchOptions: {
-          executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
-          args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-sync'],
-        },
+        launchOptions: { executablePath: CHROMIUM, args: [...CHROMIUM_ARGS] },
       },
     },
   ],

@@ -1,4 +1,5 @@
 import { defineConfig } from '@playwright/test'
+import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 
 /** The port on which the playground is served; another one where several copies of the project are tested at once. */
 const port = process.env['MILLRACE_PLAYGROUND_PORT'] ?? '18117'
@@ -21,17 +22,6 @@ export default defineConfig({
     // Nothing plays by itself, and every picture is the same.
     contextOptions: { reducedMotion: 'reduce' },
     viewport: { width: 1440, height: 1000 },
-    launchOptions: {
-      executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    },
+    launchOptions: { executablePath: CHROMIUM, args: [...CHROMIUM_ARGS] },
   },
 })

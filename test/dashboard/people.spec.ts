@@ -63,6 +63,48 @@ test('every control is reached by Tab, and every one shows that it has the focus
   expect(seen.size).toBe(wanted)
 })
 
+test('the theme is that of the system until another is chosen, from the first paint on and for canvases, too', async ({ page }) => {
+  // A policy under which scripts are files.
+  await page.route('/', async (route) => {
+    const response = await route.fetch()
+    await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': "script-src 'self' 'wasm-unsafe-eval'" } })
+  })
+  // Before there is anything to draw.
+  await page.addInitScript(() => {
+    const parsed = new MutationObserver(() => {
+      if (document.body === null) return
+      parsed.disconnect()
+      Object.assign(globalThis, { first: document.documentElement.dataset['theme'] ?? 'none' })
+    })
+    parsed.observe(document, { childList: true, subtree: true })
+  })
+  const paper = () => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--paper').trim())
+  const first = () => page.evaluate(() => (globalThis as unknown as { first: string }).first)
+  const canvases = () =>
+    page.evaluate(() =>
+      (globalThis as unknown as { dashboard?: { palette: { get(name: string): string } } }).dashboard?.palette.get('paper'),
+    )
+  const [light, dark] = ['#f5f3ee', '#0c1116']
+  const shown = async (theme: string, colour: string) => {
+    await expect(page.locator('html')).toHaveAttribute('data-theme', theme)
+    await expect.poll(async () => [await paper(), await canvases()]).toEqual([colour, colour])
+  }
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.goto('/')
+  expect(await first()).toBe('dark')
+  await shown('dark', dark)
+  await page.emulateMedia({ colorScheme: 'light' })
+  await shown('light', light)
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await shown('dark', dark)
+  await page.locator('#theme').click()
+  await expect(page.locator('#theme-name')).toHaveText('Light')
+  await shown('light', light)
+  await page.goto('/')
+  await shown('light', light)
+  expect(await first()).toBe('light')
+})
+
 test('keys do what buttons do, and leave text fields alone', async ({ page }) => {
   await open(page, '/')
   await page.keyboard.press('t')

@@ -247,7 +247,7 @@ async function main(): Promise<void> {
   frames.start()
   // For tests and measurements, and for whoever opens the console.
   Object.assign(globalThis, {
-    dashboard: { model, ledger, session, job, frames, rates, defaults: DEFAULT_SETTINGS, change, duration: formatDuration },
+    dashboard: { model, ledger, session, job, frames, rates, palette, defaults: DEFAULT_SETTINGS, change, duration: formatDuration },
   })
   await job.start()
 }

@@ -5,6 +5,7 @@
  */
 
 import { byId, setText } from './format.ts'
+import { chooseNextTheme, chosenTheme, showTheme, systemDark } from './theme.ts'
 
 const NAMES = [
   'paper',
@@ -31,9 +32,6 @@ const NAMES = [
 ] as const
 export type ColourName = (typeof NAMES)[number]
 
-const THEMES = ['auto', 'light', 'dark'] as const
-type Theme = (typeof THEMES)[number]
-
 export class Palette {
   #colours = new Map<ColourName, string>()
   readonly #listeners: (() => void)[] = []
@@ -41,11 +39,10 @@ export class Palette {
   version = 0
 
   constructor() {
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#read())
-    this.#read()
+    systemDark.addEventListener('change', () => this.#show())
+    this.#show()
     const button = byId('theme')
     button.addEventListener('click', () => this.cycle())
-    this.#name()
   }
 
   get(name: ColourName): string {
@@ -70,17 +67,15 @@ export class Palette {
 
   /** As the system, light, dark, and again. */
   cycle(): void {
-    const root = document.documentElement
-    const next = THEMES[(THEMES.indexOf((root.dataset['theme'] ?? 'auto') as Theme) + 1) % THEMES.length]!
-    root.dataset['theme'] = next
-    localStorage.setItem('millrace.theme', next)
-    this.#name()
-    this.#read()
+    chooseNextTheme()
+    this.#show()
   }
 
-  #name(): void {
-    const theme = document.documentElement.dataset['theme'] ?? 'auto'
+  #show(): void {
+    showTheme()
+    const theme = chosenTheme()
     setText(byId('theme-name'), `${theme[0]!.toUpperCase()}${theme.slice(1)}`)
+    this.#read()
   }
 
   #read(): void {

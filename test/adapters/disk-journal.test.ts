@@ -11,8 +11,8 @@ import type { Journal } from '../../runtime/checkpoint/journal.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { Prng } from '../support/prng.ts'
 import { journalEntry } from './disk-journal-child.ts'
-import { ModelDisk, type ModelDiskFlaws } from './disk-store-model.ts'
-import { DiskCrash, type DiskFault, diskStore, FakeProcesses, FaultyDisk, temporaryDirectory } from './disk-store-support.ts'
+import { type DiskFault, diskStore, FakeProcesses, FaultyDisk, temporaryDirectory } from './disk-store-support.ts'
+import { type Owners, powerLossLaws } from './power-loss.ts'
 
 const SEED_COUNT = Number(process.env['MILLRACE_SEEDS'] ?? 60)
 const KILL_COUNT = Number(process.env['MILLRACE_KILLS'] ?? 10)
@@ -78,23 +78,19 @@ test(`SIGKILL in the middle of appends, ${KILL_COUNT} times: what was acknowledg
   await session.close()
 })
 
-/** A process that appends, is killed or loses power at random, and another one goes on. @returns what was wrong, or null. */
-async function violation(seed: number, flaws: ModelDiskFlaws): Promise<string | null> {
-  const prng = new Prng(seed)
-  const processes = new FakeProcesses()
-  let disk = new ModelDisk(flaws)
-  let acknowledged = 0
-  let trimmed = 0
-  for (let life = 0; life < 8; life++) {
-    const faulty = new FaultyDisk(disk)
-    faulty.failAt(prng.int(60), prng.pick<DiskFault>(['crash', 'torn-crash']))
-    try {
-      const session = await diskStore('/a/b', processes.spawn(), faulty).open('contract')
+/** Processes that append to what there is, and trim it. */
+const writers: Owners = {
+  operationsMax: 60,
+  fault: (prng) => prng.pick<DiskFault>(['crash', 'torn-crash']),
+  begin(prng) {
+    let acknowledged = 0
+    let trimmed = 0
+    return async (session) => {
       const journal = await session.openJournal!('messages')
-      if (journal.end < acknowledged) return `life ${life}: ${acknowledged} was acknowledged, ${journal.end} is the end`
+      if (journal.end < acknowledged) return `${acknowledged} was acknowledged, ${journal.end} is the end`
       const texts = (await journal.read(trimmed, 1e6)).map((bytes) => new TextDecoder().decode(bytes))
       const wrong = texts.findIndex((text, index) => !text.startsWith(`${trimmed + index} `))
-      if (wrong >= 0) return `life ${life}: entry ${trimmed + wrong} is ${texts[wrong]}`
+      if (wrong >= 0) return `entry ${trimmed + wrong} is ${texts[wrong]}`
       // A reader may have used what is there.
       acknowledged = journal.end
       for (;;) {
@@ -109,28 +105,11 @@ async function violation(seed: number, flaws: ModelDiskFlaws): Promise<string | 
           await journal.trim(trimmed)
         }
       }
-    } catch (error) {
-      if (!(error instanceof DiskCrash) && !(error instanceof Error && error.cause instanceof DiskCrash))
-        return `life ${life}: ${String(error)}`
     }
-    processes.killAll()
-    if (prng.int(3) > 0) disk = disk.afterPowerLoss(prng)
-  }
-  return null
+  },
 }
 
-test(`power lost at random, ${SEED_COUNT} seeds of 8 lives: entries that were acknowledged stay`, { timeout: 600_000 }, async () => {
-  for (let seed = 1; seed <= SEED_COUNT; seed++) expect(await violation(seed, {}), `seed ${seed}`).toBeNull()
-})
-
-test.each<[string, ModelDiskFlaws]>([
-  ['of files', { filesAreNotSynced: true }],
-  ['of directories', { directoriesAreNotSynced: true }],
-])('the model finds a missing sync %s', async (_, flaws) => {
-  let found = 0
-  for (let seed = 1; seed <= 12; seed++) if ((await violation(seed, flaws)) !== null) found++
-  expect(found).toBeGreaterThan(6)
-})
+powerLossLaws('entries that were acknowledged stay', writers, { seedCount: SEED_COUNT, flawed: { seeds: 12, least: 6 } })
 
 describe.each<DiskFault>(['EIO', 'ENOSPC', 'short', 'short-then-ENOSPC', 'nonsense-count'])('%s at every changing operation', (fault) => {
   test('of an append: it fails with a typed error or holds, and the journal goes on', async () => {

@@ -19,6 +19,7 @@ import { Dictionary } from '../../runtime/dictionary.ts'
 import { i32, schema } from '../../runtime/schema.ts'
 import type { SplitPosition, SplitReader } from '../../runtime/source/source.ts'
 import { Prng } from '../support/prng.ts'
+import { wrappedJournal } from '../support/wrapped-journal.ts'
 
 const SEED_COUNT = Number(process.env['MILLRACE_SEEDS'] ?? 400)
 const columns = schema({ n: i32() })
@@ -178,16 +179,7 @@ async function live(seed: number): Promise<{ readonly rows: readonly number[]; r
 /** A journal that takes its time with appends, as a disk does. */
 async function slowJournal(session: CheckpointSession, prng: Prng, name: string): Promise<Journal> {
   const journal = await session.openJournal!(name)
-  return {
-    get begin() {
-      return journal.begin
-    },
-    get end() {
-      return journal.end
-    },
-    get byteLength() {
-      return journal.byteLength
-    },
+  return wrappedJournal(journal, {
     append: async (entries) => {
       for (let turn = prng.int(4); turn > 0; turn--) await systemClock.yield()
       return await journal.append(entries)
@@ -196,9 +188,7 @@ async function slowJournal(session: CheckpointSession, prng: Prng, name: string)
       if (prng.int(2) === 0) await systemClock.yield()
       return await journal.read(from, countMax)
     },
-    trim: (before) => journal.trim(before),
-    close: () => journal.close(),
-  }
+  })
 }
 
 async function begin(store: CheckpointStore, given: Case, world: World, position: SplitPosition | null, prng: Prng) {

@@ -12,6 +12,7 @@ import type { CheckpointReader, CheckpointSession, CheckpointStore } from '../..
 import type { Journal } from '../../runtime/checkpoint/journal.ts'
 import { CheckpointError } from '../../runtime/errors.ts'
 import type { Prng } from './prng.ts'
+import { wrappedJournal } from './wrapped-journal.ts'
 
 export type StoreOperation =
   | 'open'
@@ -116,21 +117,11 @@ export class FaultyStore implements CheckpointStore {
   }
 
   #journal(journal: Journal): Journal {
-    return {
-      get begin() {
-        return journal.begin
-      },
-      get end() {
-        return journal.end
-      },
-      get byteLength() {
-        return journal.byteLength
-      },
+    return wrappedJournal(journal, {
       append: (entries) => this.#do('append', () => journal.append(entries)),
       read: (from, countMax) => this.#do('read', () => journal.read(from, countMax)),
       trim: (before) => this.#do('trim', () => journal.trim(before)),
-      close: () => journal.close(),
-    }
+    })
   }
 
   #reader(reader: CheckpointReader): CheckpointReader {

@@ -1,18 +1,14 @@
 import { expect, test } from 'vitest'
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { recover } from '../../runtime/checkpoint/recovery.ts'
-import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
 import { journalContract } from '../contract/journal-contract.ts'
+import { memoryPlace, memoryStoreContract } from '../contract/memory-store-contract.ts'
 import { commitSample, JOB, recoveredValues, valuesOf } from '../contract/sample-checkpoint.ts'
 import { failAtRandom, failNth, FaultyStore, StoreCrash, type FaultEffect } from '../support/faulty-store.ts'
 import { Prng } from '../support/prng.ts'
 
-const memoryPlace = async () => {
-  const store = memoryCheckpoints()
-  return { restarted: () => store }
-}
-checkpointStoreContract('memory', memoryPlace, { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false })
-journalContract('memory', memoryPlace)
+memoryStoreContract('memory', memoryCheckpoints)
+journalContract('memory', () => memoryPlace(memoryCheckpoints))
 
 test('fewer than three generations are refused', () => {
   for (const generations of [0, 2, 2.5, Number.NaN]) expect(() => memoryCheckpoints({ generations })).toThrow(RangeError)

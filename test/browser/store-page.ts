@@ -3,19 +3,13 @@
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
 import { journalContract } from '../contract/journal-contract.ts'
+import { memoryStoreContract } from '../contract/memory-store-contract.ts'
 import { runSuite, type SuiteResult } from '../support/portable-suite.ts'
 import { journalLaws } from './journal-laws.ts'
 import { sinkLaws } from './sink-laws.ts'
 import { BROWSER_STORE, indexedDbPlace, lockless } from './store-places.ts'
 
-checkpointStoreContract(
-  'memory',
-  async () => {
-    const store = memoryCheckpoints()
-    return { restarted: () => store }
-  },
-  { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
-)
+memoryStoreContract('memory', memoryCheckpoints)
 checkpointStoreContract('IndexedDB in a page', indexedDbPlace, BROWSER_STORE)
 checkpointStoreContract('IndexedDB without Web Locks', lockless, { ...BROWSER_STORE, locksLiveOwners: false })
 journalContract('IndexedDB without Web Locks', lockless)

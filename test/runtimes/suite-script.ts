@@ -3,16 +3,10 @@
 import { memoryCheckpoints } from '../../adapters/memory-store.ts'
 import { diskPlace } from '../adapters/disk-store-support.ts'
 import { checkpointStoreContract } from '../contract/checkpoint-store-contract.ts'
+import { memoryStoreContract } from '../contract/memory-store-contract.ts'
 import { runSuite } from '../support/portable-suite.ts'
 
 checkpointStoreContract('disk', diskPlace, { locksLiveOwners: true, detectsLoss: true, canBeDamaged: true })
-checkpointStoreContract(
-  'memory',
-  async () => {
-    const store = memoryCheckpoints()
-    return { restarted: () => store }
-  },
-  { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
-)
+memoryStoreContract('memory', memoryCheckpoints)
 
 console.log(JSON.stringify(await runSuite()))

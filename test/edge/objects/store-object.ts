@@ -3,6 +3,7 @@
 import { memoryCheckpoints } from 'millrace/edge'
 import { checkpointStoreContract } from '../../contract/checkpoint-store-contract.ts'
 import { journalContract } from '../../contract/journal-contract.ts'
+import { memoryStoreContract } from '../../contract/memory-store-contract.ts'
 import { runSuite } from '../../support/portable-suite.ts'
 import { declareObjectStoreLaws, objectPlace, type TestStorage } from '../object-store-laws.ts'
 
@@ -19,14 +20,7 @@ export class Stores {
       detectsLoss: true,
       canBeDamaged: true,
     })
-    checkpointStoreContract(
-      'memory, in workerd',
-      async () => {
-        const store = memoryCheckpoints()
-        return { restarted: () => store }
-      },
-      { locksLiveOwners: false, detectsLoss: false, canBeDamaged: false },
-    )
+    memoryStoreContract('memory, in workerd', memoryCheckpoints)
     declareObjectStoreLaws(this.#storage)
     journalContract('durable object', () => objectPlace(this.#storage))
     return Response.json(await runSuite())

@@ -1,20 +1,19 @@
 /**
  * CSV lines to rows: a fast path for the usual fields, the careful path of csv-record for all else.
  *
- * Before: line-reader. After: the builder of the intake.
+ * Before: two-path-decoder. After: the builder of the intake.
  *
  * Every record that is not blank becomes one row or one dead letter. A malformed record costs its first line only: reading goes on
  * at the next newline, so a quote that is never closed takes one line with it and not the rest of the file.
- *
- * Invariant: the fast path takes a record only if the careful path would make the same row of it.
  */
 
 import type { BatchBuilder, ColumnBuffer } from '../../runtime/batch-builder.ts'
 import type { ColumnType } from '../../runtime/schema.ts'
 import { setCellText } from './cell-text.ts'
 import { CsvRecord, PLAIN } from './csv-record.ts'
-import { type LineBuffer, type LineDecoder, refuseLongLine } from './line-buffer.ts'
+import { type LineBuffer, refuseLongLine } from './line-buffer.ts'
 import { isUtf8, scanInstant, scanNumber } from './text-scan.ts'
+import { TwoPathDecoder } from './two-path-decoder.ts'
 
 const NEWLINE = 0x0a
 const RETURN = 0x0d
@@ -35,10 +34,9 @@ const KINDS: Readonly<Record<ColumnType, number>> = {
   json: SKIP,
 }
 
-export class CsvDecoder implements LineDecoder {
+export class CsvDecoder extends TwoPathDecoder {
   readonly #record: CsvRecord
   readonly #delimiter: number
-  readonly #lineBytesMax: number
   readonly #fieldCount: number
   /** Of each field: what to make of it, and the column it goes to (by its place in the schema; 0 for fields that are skipped). */
   readonly #kinds: Uint8Array
@@ -49,9 +47,9 @@ export class CsvDecoder implements LineDecoder {
 
   /** @param targets - Of each field of the file: the index of its column in the schema, or -1. */
   constructor(types: readonly ColumnType[], targets: readonly number[], delimiter: number, lineBytesMax: number) {
+    super(lineBytesMax)
     this.#record = new CsvRecord(delimiter)
     this.#delimiter = delimiter
-    this.#lineBytesMax = lineBytesMax
     this.#fieldCount = targets.length
     this.#kinds = Uint8Array.from(targets, (target) => (target < 0 ? SKIP : KINDS[types[target]!]))
     this.#targets = Uint32Array.from(targets, (target) => Math.max(target, 0))
@@ -59,33 +57,9 @@ export class CsvDecoder implements LineDecoder {
     for (const byte of [delimiter, NEWLINE, RETURN, QUOTE, 0]) this.#stops[byte] = 1
   }
 
-  decode(buffer: LineBuffer, builder: BatchBuilder, rowsMax: number): void {
-    const { bytes, limit } = buffer
-    const lineBytesMax = this.#lineBytesMax
-    const rowLimit = builder.rowCount + rowsMax
-    const letterLimit = builder.deadLetters.length + rowsMax
-    while (buffer.start < limit && builder.rowCount < rowLimit && builder.deadLetters.length < letterLimit) {
-      const from = buffer.start
-      const first = bytes[from]!
-      if (first === NEWLINE || (first === RETURN && bytes[from + 1] === NEWLINE)) {
-        buffer.start = from + (first === NEWLINE ? 1 : 2)
-        buffer.line++
-        continue
-      }
-      const next = this.#fastRow(bytes, from, builder)
-      if (next >= 0 && next - from <= lineBytesMax + 1) {
-        builder.rowCount++
-        buffer.start = next
-        buffer.line++
-        continue
-      }
-      builder.dropRow()
-      if (!this.#carefulRow(buffer, builder)) return
-    }
-  }
-
-  /** @returns the start of the next line, or -1 if the record needs the careful path. */
-  #fastRow(bytes: Uint8Array, from: number, builder: BatchBuilder): number {
+  protected override fastRow(bytes: Uint8Array, from: number, builder: BatchBuilder): number {
+    // A line of nothing is no record of one field that is null.
+    if (bytes[from] === NEWLINE || bytes[from] === RETURN) return -1
     const kinds = this.#kinds
     const targets = this.#targets
     const stops = this.#stops
@@ -171,18 +145,23 @@ export class CsvDecoder implements LineDecoder {
     return to
   }
 
-  /** Takes one record or one bad line. @returns false if the record needs more bytes than there are. */
-  #carefulRow(buffer: LineBuffer, builder: BatchBuilder): boolean {
+  protected override carefulRow(buffer: LineBuffer, builder: BatchBuilder): boolean {
     const { bytes, start: from, end } = buffer
+    const blank = bytes[from] === RETURN ? from + 1 : from
+    if (bytes[blank] === NEWLINE) {
+      buffer.start = blank + 1
+      buffer.line++
+      return true
+    }
     const record = this.#record
     const status = record.scan(bytes, from, end)
-    const isTooLong = (status === 'incomplete' ? end : record.next - 1) - from > this.#lineBytesMax
+    const isTooLong = (status === 'incomplete' ? end : record.next - 1) - from > this.lineBytesMax
     if (status === 'incomplete' && !buffer.isEnded && !isTooLong) return false
-    if (refuseLongLine(buffer, builder, this.#lineBytesMax)) return true
+    if (refuseLongLine(buffer, builder, this.lineBytesMax)) return true
     if (status === 'malformed' && !isTooLong) return this.#refuseLine(buffer, builder, 'LINE_SYNTAX', record.reason)
     if (status !== 'record' || isTooLong) {
       const reason = isTooLong
-        ? `A quote is not closed within ${this.#lineBytesMax} bytes (maxLineBytes)`
+        ? `A quote is not closed within ${this.lineBytesMax} bytes (maxLineBytes)`
         : 'A quote is not closed before the end of the input'
       return this.#refuseLine(buffer, builder, 'CSV_UNCLOSED', reason)
     }

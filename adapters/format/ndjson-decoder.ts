@@ -1,9 +1,7 @@
 /**
  * NDJSON lines to rows: a byte scanner for flat objects, `JSON.parse` for all else.
  *
- * Before: line-reader. After: the builder of the intake.
- *
- * Lines that the scanner of objects does not take go to the careful path, which alone makes dead letters.
+ * Before: two-path-decoder. After: the builder of the intake.
  *
  * Invariant: a line becomes one row or one dead letter, unless it is blank.
  */
@@ -12,8 +10,9 @@ import type { BatchBuilder } from '../../runtime/batch-builder.ts'
 import type { Schema } from '../../runtime/schema.ts'
 import { depthOf, isBlank, skipBlanks } from './json-scan.ts'
 import { JsonRowScanner } from './json-row-scanner.ts'
-import { type LineBuffer, type LineDecoder, refuseLongLine } from './line-buffer.ts'
+import { type LineBuffer, refuseLongLine } from './line-buffer.ts'
 import { isUtf8 } from './text-scan.ts'
+import { TwoPathDecoder } from './two-path-decoder.ts'
 
 const NEWLINE = 0x0a
 const RETURN = 0x0d
@@ -24,37 +23,17 @@ export const JSON_DEPTH_MAX = 64
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export class NdjsonDecoder implements LineDecoder {
-  readonly #lineBytesMax: number
+export class NdjsonDecoder extends TwoPathDecoder {
   readonly #scanner: JsonRowScanner
 
   /** @param given - Columns whose cells the caller sets. */
   constructor(schema: Schema, lineBytesMax: number, given?: ReadonlySet<string>) {
-    this.#lineBytesMax = lineBytesMax
+    super(lineBytesMax)
     this.#scanner = new JsonRowScanner(schema, given)
   }
 
-  decode(buffer: LineBuffer, builder: BatchBuilder, rowsMax: number): void {
-    const { bytes, limit } = buffer
-    const lineBytesMax = this.#lineBytesMax
-    const rowLimit = builder.rowCount + rowsMax
-    const letterLimit = builder.deadLetters.length + rowsMax
-    while (buffer.start < limit && builder.rowCount < rowLimit && builder.deadLetters.length < letterLimit) {
-      const from = buffer.start
-      const next = bytes[from] === OPEN_BRACE ? this.#fastRow(bytes, from, builder) : -1
-      if (next >= 0 && next - from <= lineBytesMax + 1) {
-        builder.rowCount++
-        buffer.start = next
-        buffer.line++
-      } else {
-        builder.dropRow()
-        this.#carefulRow(buffer, builder)
-      }
-    }
-  }
-
-  /** @returns the start of the next line, or -1 if the line needs the careful path. */
-  #fastRow(bytes: Uint8Array, from: number, builder: BatchBuilder): number {
+  protected override fastRow(bytes: Uint8Array, from: number, builder: BatchBuilder): number {
+    if (bytes[from] !== OPEN_BRACE) return -1
     let p = this.#scanner.object(bytes, from, builder)
     if (p < 0) return -1
     if (bytes[p] !== NEWLINE) {
@@ -65,14 +44,14 @@ export class NdjsonDecoder implements LineDecoder {
     return p + 1
   }
 
-  /** Takes one line: a row, a dead letter, or nothing if it is blank. */
-  #carefulRow(buffer: LineBuffer, builder: BatchBuilder): void {
-    if (refuseLongLine(buffer, builder, this.#lineBytesMax)) return
+  protected override carefulRow(buffer: LineBuffer, builder: BatchBuilder): boolean {
+    if (refuseLongLine(buffer, builder, this.lineBytesMax)) return true
     const { bytes, start: from } = buffer
     const newline = bytes.indexOf(NEWLINE, from)
     if (!isBlank(bytes, from, newline)) this.#carefulLine(buffer, builder, from, newline)
     buffer.start = newline + 1
     buffer.line++
+    return true
   }
 
   #carefulLine(buffer: LineBuffer, builder: BatchBuilder, from: number, newline: number): void {

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Browser, type BrowserContext, chromium } from '@playwright/test'
 import * as esbuild from 'esbuild'
+import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '15' } } })
 const WAYS = ['shared', 'transferred', 'inline'] as const
@@ -130,8 +131,8 @@ async function visit(context: BrowserContext, url: string, way: Way): Promise<St
 
 const { url, close } = await serve()
 const browser = await chromium.launch({
-  executablePath: process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu'],
+  executablePath: CHROMIUM,
+  args: [...CHROMIUM_ARGS],
 })
 try {
   const runs = Number(values.runs)

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { findBrowser } from './browsers.mjs'
+import { findProgram } from './programs.mjs'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const cache = `${root}.cache/`
@@ -15,7 +15,7 @@ function run(command, args, env = {}) {
 }
 
 mkdirSync(cache, { recursive: true })
-const [chromium, firefox, webkit] = ['chromium', 'firefox', 'webkit'].map(findBrowser)
+const [chromium, firefox, webkit, mosquitto] = ['chromium', 'firefox', 'webkit', 'mosquitto'].map(findProgram)
 execFileSync(process.execPath, [`${root}.tools/build.mjs`], { cwd: root, stdio: 'inherit' })
 
 const reports = {
@@ -30,6 +30,7 @@ run(
   ['run', '--config', 'test/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${reports.vitest}`],
   {
     MILLRACE_BUILT: '1',
+    MILLRACE_MOSQUITTO: mosquitto,
   },
 )
 run(bin('playwright'), ['test', '--config', 'test/browser/playwright.config.ts', '--reporter=list,json'], {

@@ -11,7 +11,7 @@ import { start } from '../../runtime/start.ts'
 import { FaultyStore } from '../support/faulty-store.ts'
 import { Prng } from '../support/prng.ts'
 import { collect, type Collected, type Reading, readings, until } from './message-support.ts'
-import { aedesBroker, type Broker, hasMosquitto, mosquittoBroker, Publisher } from './mqtt-support.ts'
+import { aedesBroker, type Broker, mosquittoBroker, Publisher } from './mqtt-support.ts'
 
 const backoff = { least: '10ms', most: '60ms' } as const
 const base = { topics: 'devices/+/readings', backoff } as const
@@ -53,7 +53,7 @@ async function subscribed(
 }
 const numbers = (rows: readonly unknown[]) => (rows as readonly Reading[]).map(({ n }) => n)
 
-const brokers = hasMosquitto ? (['tcp', 'ws', 'mosquitto'] as const) : (['tcp', 'ws'] as const)
+const brokers = ['tcp', 'ws', 'mosquitto'] as const
 
 describe.each(brokers)('broker %s', (kind) => {
   test.each([0, 1, 2] as const)('QoS %d: messages become rows, in order', async (qos) => {

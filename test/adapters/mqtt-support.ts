@@ -1,5 +1,5 @@
 /**
- * Real MQTT brokers for tests: aedes within the process, over TCP and WebSocket, and mosquitto as a process of its own where it is installed.
+ * Real MQTT brokers for tests: aedes within the process, over TCP and WebSocket, and mosquitto as a process of its own.
  *
  * Before: tests of the MQTT source. After: sockets.
  *
@@ -9,11 +9,12 @@
 import { Aedes } from 'aedes'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect as connectTo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import mqtt, { type MqttClient } from 'mqtt'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import { systemClock } from '../../runtime/clock.ts'
@@ -73,18 +74,11 @@ export async function aedesBroker(transport: 'tcp' | 'ws', authenticate?: (name:
   return broker
 }
 
-export const hasMosquitto = (() => {
-  try {
-    execFileSync('mosquitto', ['-h'], { stdio: 'ignore' })
-    return true
-  } catch (error) {
-    // It prints its help with exit code 3.
-    return (error as { code?: unknown }).code !== 'ENOENT'
-  }
-})()
+const MOSQUITTO = process.env['MILLRACE_MOSQUITTO'] ?? '/usr/sbin/mosquitto'
 
-/** The broker mosquitto, with sessions on disk. */
+/** The broker mosquitto, with sessions on disk. @throws Error when it is not installed. */
 export async function mosquittoBroker(): Promise<Broker> {
+  if (!existsSync(MOSQUITTO)) throw new Error(`There is no ${MOSQUITTO}: apt-get install mosquitto, or set MILLRACE_MOSQUITTO to its path`)
   const directory = mkdtempSync(join(tmpdir(), 'millrace-mosquitto-'))
   const port = await freePort()
   const config = join(directory, 'mosquitto.conf')
@@ -97,7 +91,7 @@ export async function mosquittoBroker(): Promise<Broker> {
     url: `mqtt://127.0.0.1:${port}`,
     cut: () => {},
     async start() {
-      child = spawn('mosquitto', ['-c', config], { stdio: 'ignore' })
+      child = spawn(MOSQUITTO, ['-c', config], { stdio: 'ignore' })
       for (;;) {
         const socket = connectTo(port, '127.0.0.1')
         const isThere = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(

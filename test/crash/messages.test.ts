@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import { hasMosquitto, mosquittoBroker, Publisher } from '../adapters/mqtt-support.ts'
+import { mosquittoBroker, Publisher } from '../adapters/mqtt-support.ts'
 import { type Reading, ReadingServer, readings } from '../adapters/message-support.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { Prng } from '../support/prng.ts'
@@ -143,17 +143,13 @@ test(`events with a journal, killed ${KILL_COUNT} times`, { timeout: 120_000 }, 
   await killAgainAndAgain('eventSourceJournal', url, async () => (available += 3_000))
 })
 
-test.skipIf(!hasMosquitto).each(['mqttJournal', 'mqttExactly'])(
-  `%s at mosquitto, killed ${KILL_COUNT} times`,
-  { timeout: 180_000 },
-  async (kind) => {
-    const broker = await mosquittoBroker()
-    cleanups.push(() => broker.close())
-    const publisher = await Publisher.connect(broker.url)
-    cleanups.push(() => publisher.close())
-    await killAgainAndAgain(kind, broker.url, async () => {
-      await publisher.publish(400, kind === 'mqttExactly' ? 2 : 1, 5)
-      return publisher.sent
-    })
-  },
-)
+test.each(['mqttJournal', 'mqttExactly'])(`%s at mosquitto, killed ${KILL_COUNT} times`, { timeout: 180_000 }, async (kind) => {
+  const broker = await mosquittoBroker()
+  cleanups.push(() => broker.close())
+  const publisher = await Publisher.connect(broker.url)
+  cleanups.push(() => publisher.close())
+  await killAgainAndAgain(kind, broker.url, async () => {
+    await publisher.publish(400, kind === 'mqttExactly' ? 2 : 1, 5)
+    return publisher.sent
+  })
+})

@@ -1,7 +1,7 @@
 /**
  * Where the browsers of tests are, and how Chromium is started: as root in a container, without a screen, and asking nobody but the test.
  *
- * Before: `.tools/browsers.mjs` has found them, or what Debian installs is there. After: whoever drives one, through Playwright or Puppeteer.
+ * Before: `.tools/programs.mjs` has found them, or what Debian installs is there. After: whoever drives one, through Playwright or Puppeteer.
  */
 
 export const CHROMIUM = process.env['MILLRACE_CHROMIUM'] ?? '/usr/bin/chromium'

@@ -1,7 +1,7 @@
 /**
  * WebKitGTK, driven by its own WebDriver on a display of its own: a smoke test of the third engine. It is not Safari.
  *
- * Before: WebKitWebDriver, xvfb and MiniBrowser are installed (.tools/browsers.mjs). After: webkit.spec.
+ * Before: WebKitWebDriver, xvfb and MiniBrowser are installed (.tools/programs.mjs). After: webkit.spec.
  *
  * Invariant: one session is one browser with an empty profile; when it is closed, none of its processes is left.
  */

@@ -1,8 +1,8 @@
-// Finds the browsers that tests need, or installs Debian's where that is possible, or fails with the remedy.
+// Finds the browsers and the broker that tests need, or installs Debian's where that is possible, or fails with the remedy.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-const browsers = {
+const programs = {
   chromium: {
     title: 'Chromium or Chrome',
     variable: 'MILLRACE_CHROMIUM',
@@ -27,11 +27,17 @@ const browsers = {
     packages: ['webkit2gtk-driver', 'xvfb', 'xauth'],
     candidates: ['/usr/bin/WebKitWebDriver'],
   },
+  mosquitto: {
+    title: 'the MQTT broker mosquitto',
+    variable: 'MILLRACE_MOSQUITTO',
+    packages: ['mosquitto'],
+    candidates: ['/usr/sbin/mosquitto', '/usr/bin/mosquitto', '/opt/homebrew/sbin/mosquitto'],
+  },
 }
 
-/** Path of a browser, installed if need be. @param name - chromium, firefox or webkit. @throws Error that names the remedy. */
-export function findBrowser(name) {
-  const { title, variable, packages, candidates } = browsers[name]
+/** Path of a program, installed if need be. @param name - chromium, firefox, webkit or mosquitto. @throws Error that names the remedy. */
+export function findProgram(name) {
+  const { title, variable, packages, candidates } = programs[name]
   const named = process.env[variable]
   if (named !== undefined) {
     if (existsSync(named)) return named
@@ -40,7 +46,7 @@ export function findBrowser(name) {
   const found = candidates.find((path) => existsSync(path))
   if (found !== undefined) return found
   if (process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0) {
-    console.log(`No ${title} found: installing ${packages.join(', ')} of this system (apt-get) for the browser tests`)
+    console.log(`No ${title} found: installing ${packages.join(', ')} of this system (apt-get) for the tests`)
     execFileSync('apt-get', ['update', '-qq'], { stdio: 'inherit' })
     execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -48,7 +54,5 @@ export function findBrowser(name) {
     })
     if (existsSync(candidates[0])) return candidates[0]
   }
-  throw new Error(
-    `The browser tests need ${title}: install it (Debian: apt-get install ${packages.join(' ')}) or set ${variable} to its path`,
-  )
+  throw new Error(`The tests need ${title}: install it (Debian: apt-get install ${packages.join(' ')}) or set ${variable} to its path`)
 }

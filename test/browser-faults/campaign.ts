@@ -1,7 +1,7 @@
 /**
  * Runs each fault many times against real browsers, and counts.
  *
- * Before: faults.ts says what happens, oracle.ts what must come out. After: main.ts prints the table; a spec asserts that nothing is wrong.
+ * Before: faults.ts says what happens on a stage, oracle.ts what must come out. After: main.ts prints the table; a spec asserts that nothing is wrong.
  *
  * Invariant: a run is a function of its fault and seed, as far as browsers and clocks are.
  */
@@ -11,9 +11,10 @@ import { Prng } from '../support/prng.ts'
 import { Chromium } from './chromium.ts'
 import type { FaultOptions, Plant } from './fault-options.ts'
 import { FaultServer } from './fault-server.ts'
-import { type BrowserName, FAULTS, Stage } from './faults.ts'
+import { type BrowserName, FAULTS } from './faults.ts'
 import { Firefox } from './firefox.ts'
 import { Oracle } from './oracle.ts'
+import { Stage } from './stage.ts'
 import { type TestBrowser, temporaryProfile } from './test-browser.ts'
 
 const ROWS = 12_000

@@ -6,112 +6,12 @@
  * Invariant: when a fault returns, the run has reported what the fault says it ends in, so that the oracle may judge.
  */
 
-import type { CDPSession, Page } from 'puppeteer-core'
+import type { Page } from 'puppeteer-core'
 import { systemClock } from '../../runtime/clock.ts'
-import type { Prng } from '../support/prng.ts'
-import { addressOf, type FaultOptions, type FaultSource, type Report } from './fault-options.ts'
-import type { FaultServer, RunRecord } from './fault-server.ts'
-import type { TestBrowser } from './test-browser.ts'
+import { END_MS, type Ending, endingOf, LIFE_MS, type Stage } from './stage.ts'
 
-/** Longer than any recovery that is promised, on a busy machine. */
-const END_MS = 45_000
 /** The deadline of a transaction of the store, and some. */
 const HELD_MS = 75_000
-/** From the loading of the page to about the end of its rows. */
-const LIFE_MS = 2_000
-
-export interface Ending {
-  /** `complete`: all results, exactly once. Otherwise the code of the error, with nothing wrong in what was committed before. */
-  readonly ending: 'complete' | string
-  /** What was seen on the way, for the table. */
-  readonly seen: readonly string[]
-}
-
-/** One run: a browser that is there, and one job. */
-export class Stage {
-  readonly server: FaultServer
-  readonly prng: Prng
-  readonly options: FaultOptions
-  readonly run: RunRecord
-  /** Of the last page that was opened. */
-  source: FaultSource = 'paced'
-  browser: TestBrowser
-  /** Kills the browser and opens another one on its profile. */
-  readonly reopen: () => Promise<TestBrowser>
-
-  constructor(parts: {
-    readonly server: FaultServer
-    readonly prng: Prng
-    readonly options: FaultOptions
-    readonly browser: TestBrowser
-    readonly reopen: () => Promise<TestBrowser>
-  }) {
-    this.server = parts.server
-    this.prng = parts.prng
-    this.options = parts.options
-    this.browser = parts.browser
-    this.reopen = parts.reopen
-    this.run = parts.server.run(parts.options.runId)
-  }
-
-  /** Opens the page of the job in a new tab. */
-  async open(changes: Partial<FaultOptions> = {}): Promise<Page> {
-    this.source = changes.source ?? this.options.source
-    const page = await this.browser.newPage()
-    // Not waited for: a fault may strike while the page loads.
-    page.goto(this.server.origin + addressOf({ ...this.options, ...changes })).catch(() => {})
-    return page
-  }
-
-  cdp(page: Page): Promise<CDPSession> {
-    return this.browser.cdp(page)
-  }
-
-  /** Waits until any moment of the job's life: while its page loads, while it starts, while it runs, when it has ended. */
-  anyMoment(): Promise<void> {
-    return systemClock.sleep(this.prng.next() * LIFE_MS)
-  }
-
-  /** Waits until the job has run for a while. */
-  async running(): Promise<void> {
-    await this.run.report(['started', 'finished', 'failed'], 0, END_MS)
-    await systemClock.sleep(this.prng.next() * 0.5 * LIFE_MS)
-  }
-
-  /** What the jobs of all pages say of themselves, for a run that does not end. */
-  async states(): Promise<string> {
-    const states = (await this.browser.pages()).map((page) => {
-      const asked = page.evaluate(async () => {
-        const { run } = globalThis as unknown as { run?: { status(): Promise<object> } }
-        const { held, pending } = await navigator.locks.query()
-        const locks = `holds ${held?.map(({ name }) => name).join(' ')}; waiting ${pending?.map(({ name }) => name).join(' ')}`
-        return `${document.visibilityState}, ${locks}, ${JSON.stringify(await run?.status())}`
-      })
-      return Promise.race([asked.catch(String), systemClock.sleep(3_000).then(() => 'does not answer')])
-    })
-    return (await Promise.all(states)).join('; ')
-  }
-
-  /** Waits for the end of the job in a page that reports from now on. */
-  async complete(from = 0, seen: readonly string[] = []): Promise<Ending> {
-    const report = await this.run.report(['finished', 'failed'], from, END_MS)
-    return { ending: endingOf(report), seen }
-  }
-
-  /** Waits until one of the pages has finished, whatever became of the others. */
-  async completeAny(): Promise<Ending> {
-    await this.run.report(['finished'], 0, END_MS)
-    return { ending: 'complete', seen: [] }
-  }
-
-  get reportCount(): number {
-    return this.run.reports.length
-  }
-}
-
-function endingOf(report: Extract<Report, { kind: 'finished' | 'failed' }>): string {
-  return report.kind === 'finished' ? 'complete' : `${report.code} (${report.message.slice(0, 160)})`
-}
 
 export type BrowserName = 'chromium' | 'firefox'
 
@@ -130,13 +30,12 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     endings: ['complete'],
     async run(stage) {
       const page = await stage.open()
-      let from = 0
-      for (let times = 1 + stage.prng.int(3); times > 0; times--) {
+      for (let times = stage.prng.int(3); times > 0; times--) {
         await stage.anyMoment()
-        from = stage.reportCount
         page.reload().catch(() => {})
       }
-      return stage.complete(from)
+      await stage.anyMoment()
+      return stage.reloaded(page)
     },
   },
 
@@ -162,7 +61,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       const page = await stage.open()
       await stage.anyMoment()
       const from = stage.reportCount
-      await crash(stage, page)
+      await stage.crash(page)
       await stage.open()
       return stage.complete(from)
     },
@@ -171,23 +70,14 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'kernel worker gone': {
     endings: ['complete'],
     mustSee: 'restarted itself',
-    async run(stage) {
-      const page = await stage.open({ place: 'page', store: 'indexeddb', host: stage.prng.pick(['shared', 'transferred']) })
-      await stage.running()
-      await terminateWorker(stage, page)
-      return stage.complete()
-    },
+    run: async (stage) =>
+      workerGone(stage, await stage.open({ place: 'page', store: 'indexeddb', host: stage.prng.pick(['shared', 'transferred']) })),
   },
 
   'job worker gone': {
     endings: ['complete'],
     mustSee: 'worker replaced',
-    async run(stage) {
-      const page = await stage.open({ place: 'worker' })
-      await stage.running()
-      await terminateWorker(stage, page)
-      return stage.complete()
-    },
+    run: async (stage) => workerGone(stage, await stage.open({ place: 'worker' })),
   },
 
   'browser killed': { endings: ['complete'], mustSee: 'started again', run: killed },
@@ -196,26 +86,12 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
 
   'leader closed, other tab takes over': {
     endings: ['complete'],
-    async run(stage) {
-      const leader = await stage.open()
-      await stage.running()
-      await stage.open()
-      await stage.anyMoment()
-      await leader.close()
-      return stage.complete()
-    },
+    run: (stage) => leaderGone(stage, (leader) => leader.close()),
   },
 
   'leader crashes, other tab takes over': {
     endings: ['complete'],
-    async run(stage) {
-      const leader = await stage.open()
-      await stage.running()
-      await stage.open()
-      await stage.anyMoment()
-      await crash(stage, leader)
-      return stage.complete()
-    },
+    run: (stage) => leaderGone(stage, (leader) => stage.crash(leader)),
   },
 
   // The thawed leader must find out that it leads no more before it does anything.
@@ -225,7 +101,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     async run(stage) {
       const leader = await stage.open()
       await stage.running()
-      const thaw = await freeze(stage, leader)
+      const thaw = await stage.freeze(leader)
       const other = await stage.open()
       const from = stage.reportCount
       // The leader wakes up while the other is at work, or when it is done.
@@ -254,7 +130,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     async run(stage) {
       const page = await stage.open()
       await stage.running()
-      const thaw = await freeze(stage, page)
+      const thaw = await stage.freeze(page)
       await systemClock.sleep(200 + stage.prng.next() * 2_000)
       await thaw()
       await stage.run.report(['thawed'], 0, END_MS)
@@ -267,7 +143,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     endings: ['complete'],
     mustSee: 'checkpoint refused',
     async run(stage) {
-      const filler = await elsewhere(stage)
+      const filler = await stage.elsewhere()
       const session = await stage.cdp(filler)
       const { origin } = stage.server
       const { usage } = await session.send('Storage.getUsageAndQuota', { origin })
@@ -281,9 +157,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       const ending = await stage.complete()
       if (!ending.ending.startsWith('FINAL_CHECKPOINT_FAILED')) return ending
       // The rows ended while it was full: the job says so, and its last results come with the next life.
-      const from = stage.reportCount
-      page.reload().catch(() => {})
-      return stage.complete(from, ['last checkpoint refused'])
+      return stage.reloaded(page, ['last checkpoint refused'])
     },
   },
 
@@ -294,7 +168,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       const page = await stage.open()
       await stage.run.committed(END_MS)
       await page.close()
-      await clearStorage(stage, 'indexeddb')
+      await stage.clearStorage('indexeddb')
       const from = stage.reportCount
       await stage.open()
       return stage.complete(from)
@@ -306,13 +180,11 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     async run(stage) {
       const page = await stage.open()
       await stage.run.committed(END_MS)
-      await clearStorage(stage, 'indexeddb')
+      await stage.clearStorage('indexeddb')
       const first = await stage.complete()
       // Where the job had ended before, the next life says so.
       if (first.ending !== 'complete') return first
-      const from = stage.reportCount
-      page.reload().catch(() => {})
-      return stage.complete(from, ['at the next start'])
+      return stage.reloaded(page, ['at the next start'])
     },
   },
 
@@ -321,7 +193,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     async run(stage) {
       const page = await stage.open()
       await stage.run.committed(END_MS)
-      await clearStorage(stage, 'all')
+      await stage.clearStorage('all')
       const first = await stage.complete()
       if (first.ending !== 'complete') return first
       // Nothing is left that could know of the job: the page must, and say that there has to be a checkpoint.
@@ -340,7 +212,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       const page = await stage.open()
       await stage.run.committed(END_MS)
       await page.close()
-      const holder = await elsewhere(stage)
+      const holder = await stage.elsewhere()
       const names = await holder.evaluate(async (storeName) => {
         const found = (await indexedDB.databases()).map(({ name }) => name!).filter((name) => name.endsWith(storeName))
         const opened = found.map(
@@ -354,7 +226,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
         await Promise.all(opened)
         return found
       }, stage.options.storeName)
-      const deleter = await elsewhere(stage)
+      const deleter = await stage.elsewhere()
       await deleter.evaluate((databases) => {
         for (const name of databases) indexedDB.deleteDatabase(name)
       }, names)
@@ -363,9 +235,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       const report = await stage.run.report(['started', 'failed'], from, END_MS)
       const seen = report.kind === 'failed' ? [report.code] : ['it started']
       await holder.close()
-      const fromReload = stage.reportCount
-      blocked.reload().catch(() => {})
-      return stage.complete(fromReload, seen)
+      return stage.reloaded(blocked, seen)
     },
   },
 
@@ -394,9 +264,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     async run(stage) {
       const page = await stage.open({ source: 'webSocket' })
       await stage.anyMoment()
-      const from = stage.reportCount
-      page.reload().catch(() => {})
-      return stage.complete(from)
+      return stage.reloaded(page)
     },
   },
 }
@@ -411,13 +279,6 @@ async function killed(stage: Stage): Promise<Ending> {
     await stage.open()
   }
   return stage.complete(from)
-}
-
-/** A page of the site without a job. */
-async function elsewhere(stage: Stage): Promise<Page> {
-  const page = await stage.browser.newPage()
-  await page.goto(`${stage.server.origin}/elsewhere`)
-  return page
 }
 
 /** Puts ever smaller things into the storage of the site until the smallest is refused. */
@@ -441,32 +302,17 @@ async function fill(page: Page): Promise<void> {
   })
 }
 
-async function clearStorage(stage: Stage, storageTypes: 'indexeddb' | 'all'): Promise<void> {
-  const session = await stage.cdp(await stage.browser.newPage())
-  await session.send('Storage.clearDataForOrigin', { origin: stage.server.origin, storageTypes })
+async function workerGone(stage: Stage, page: Page): Promise<Ending> {
+  await stage.running()
+  await stage.terminateWorker(page)
+  return stage.complete()
 }
 
-async function terminateWorker(stage: Stage, page: Page): Promise<void> {
-  await page.evaluate((random) => {
-    const { workers } = globalThis as unknown as { workers: Worker[] }
-    workers[Math.floor(random * workers.length)]!.terminate()
-  }, stage.prng.next())
-}
-
-/** @returns what thaws it. The page is shown then: timers of a hidden one run once a second. */
-async function freeze(stage: Stage, page: Page): Promise<() => Promise<void>> {
-  const session = await stage.cdp(page)
-  await session.send('Page.setWebLifecycleState', { state: 'frozen' })
-  return async () => {
-    await session.send('Page.setWebLifecycleState', { state: 'active' })
-    await page.bringToFront()
-  }
-}
-
-async function crash(stage: Stage, page: Page): Promise<void> {
-  const session = await stage.cdp(page)
-  const { promise: crashed, resolve } = Promise.withResolvers<void>()
-  page.once('error', () => resolve())
-  session.send('Page.crash').catch(() => {})
-  await Promise.race([crashed, systemClock.sleep(5_000)])
+async function leaderGone(stage: Stage, end: (leader: Page) => Promise<void>): Promise<Ending> {
+  const leader = await stage.open()
+  await stage.running()
+  await stage.open()
+  await stage.anyMoment()
+  await end(leader)
+  return stage.complete()
 }

@@ -1,5 +1,6 @@
 /**
- * Defects that the simulation must find, each put in from outside: around the source, the sink or the store, or over a method of a class.
+ * Defects that the simulation must find, each put in from outside: around the source, the sink or the store, over a method of a class
+ * (runtime-defects.ts), or within the kernel (kernel-defects.ts).
  *
  * Before: simulation.test.ts gives one of them to simulate.ts. After: a seed on which the laws are broken.
  * A harness that does not find these would not find their like in the product.
@@ -10,16 +11,13 @@
 import type { CheckpointSession, CheckpointStore } from '../../runtime/checkpoint/checkpoint-store.ts'
 import { seal, unseal } from '../../runtime/checkpoint/envelope.ts'
 import { decodeManifest, encodeManifest, type Manifest } from '../../runtime/checkpoint/manifest.ts'
-import { InlineHost } from '../../runtime/host/inline-host.ts'
-import type { HostStart } from '../../runtime/host/host.ts'
-import { EventTimeSorter } from '../../runtime/operator/event-time-sorter.ts'
-import { SlotWriter } from '../../runtime/ring/slot-writer.ts'
 import type { RecordBatch } from '../../runtime/record-batch.ts'
 import { paneOf } from '../../runtime/sink/pane.ts'
 import type { Sink, SinkWriter } from '../../runtime/sink/sink.ts'
 import type { Source, SplitPosition, SplitReader } from '../../runtime/source/source.ts'
-import * as L from '../../kernel/layout.ts'
-import { type Mutation, mutantOf } from './kernel-mutants.ts'
+import { KERNEL_DEFECTS } from './kernel-defects.ts'
+import { mutantOf } from './kernel-mutants.ts'
+import { forgottenWatermarkBug, hostBug, lateBarrierBug, overtakingWatermarkBug, staleSnapshots } from './runtime-defects.ts'
 import { lineOf, type SinkDisk } from './sim-sink.ts'
 import type { SimStore } from './sim-store.ts'
 import type { Life } from './world.ts'
@@ -32,57 +30,6 @@ export interface PlantedBug {
   /** Before the first `install`. */
   prepare?(): Promise<void>
   install?(): () => void
-}
-
-const MUTANTS: Readonly<Record<string, Mutation>> = {
-  'windows are not armed again after a restart': {
-    file: 'pane/pane-restorer.ts',
-    from: 'return armEntry(entry) ? at : exhausted();',
-    to: 'return at;',
-  },
-  'triggers begin anew after a restart': {
-    file: 'pane/pane-restorer.ts',
-    from: 'memory.copy(entry + ENTRY_TRIGGER, at, triggerCount * 8);',
-    to: '',
-  },
-  'triggers that have finished are revived by a restart': {
-    file: 'pane/pane-restorer.ts',
-    from: 'store<u32>(entry + ENTRY_FINISHED, load<u32>(at, 72));',
-    to: '',
-  },
-  'a restart forgets that the end of a window has passed': {
-    file: 'pane/pane-restorer.ts',
-    from: 'store<i32>(entry + ENTRY_FLAGS, load<i32>(at, 68));',
-    to: 'store<i32>(entry + ENTRY_FLAGS, load<i32>(at, 68) & ~END_PASSED);',
-  },
-  'records of windows that keep them are lost in a restart': {
-    file: 'pane/pane-restorer.ts',
-    from: 'at = restoreList(entry + ENTRY_RECORDS, records, at + 8, end, false);',
-    to: 'at = restoreList(entry + ENTRY_RECORDS, records, at + 8, end, false); store<i32>(entry + ENTRY_RECORDS + LIST_COUNT, 0);',
-  },
-  'the newest record of a key is lost in a restart': {
-    file: 'pane/pane-restorer.ts',
-    from: 'return restoreList(keyRecords(key), records, entry + KEY_FIELDS, end, true);',
-    to: `const list = keyRecords(key);
-      const next = restoreList(list, records, entry + KEY_FIELDS, end, true);
-      store<i32>(list + LIST_COUNT, max(0, listCount(list) - 1));
-      return next;`,
-  },
-  'windows by count begin to count anew after a restart': {
-    file: 'pane/pane-restorer.ts',
-    from: 'setKeyCursor(key, cursor);',
-    to: '',
-  },
-  'what was emitted before a restart is never taken back': {
-    file: 'pane/pane-restorer.ts',
-    from: 'store<i32>(entry + ENTRY_LAST_BYTES, lastBytes);',
-    to: 'store<u32>(entry + ENTRY_LAST, 0);',
-  },
-  'a snapshot counts a pane that was not emitted': {
-    file: 'pane/pane-snapshot.ts',
-    from: 'store<i32>(to, load<i32>(entry + ENTRY_PANE_INDEX), 64);',
-    to: 'store<i32>(to, max(1, load<i32>(entry + ENTRY_PANE_INDEX)), 64);',
-  },
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
@@ -209,7 +156,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       hostBug((start) => ({ ...start, restore: start.restore.map((subtasks) => subtasks.map((sections) => sections.slice(0, 1))) })),
   },
   { name: 'a result that is taken back is taken back twice', sink: twiceTakenBackBug },
-  ...Object.entries(MUTANTS).map(([name, mutation]) => ({ name, ...mutantOf(mutation) })),
+  ...Object.entries(KERNEL_DEFECTS).map(([name, mutation]) => ({ name, ...mutantOf(mutation) })),
 ]
 
 function linesOf(batch: RecordBatch): string[] {
@@ -388,85 +335,5 @@ function unfencedBug(store: CheckpointStore, shared: SimStore): CheckpointStore 
         },
       }
     },
-  }
-}
-
-/** A ring's first barrier is written behind what follows it. */
-function lateBarrierBug(): () => void {
-  const { writeControl, writeRows } = SlotWriter.prototype
-  const held = new WeakMap<SlotWriter, number>()
-  const isOver = new WeakSet<SlotWriter>()
-  SlotWriter.prototype.writeControl = function lateControl(kind, watermarkMs, checkpointId) {
-    if (kind === L.SLOT_BARRIER && !isOver.has(this)) {
-      isOver.add(this)
-      held.set(this, checkpointId)
-      return true
-    }
-    const isWritten = writeControl.call(this, kind, watermarkMs, checkpointId)
-    release(this)
-    return isWritten
-  }
-  SlotWriter.prototype.writeRows = function lateRows(...args) {
-    const isWritten = writeRows.apply(this, args)
-    release(this)
-    return isWritten
-  }
-  function release(writer: SlotWriter): void {
-    const checkpointId = held.get(writer)
-    if (checkpointId !== undefined && writeControl.call(writer, L.SLOT_BARRIER, Number.NaN, checkpointId)) held.delete(writer)
-  }
-  return () => Object.assign(SlotWriter.prototype, { writeControl, writeRows })
-}
-
-function hostBug(change: (start: HostStart) => HostStart): () => void {
-  const original = InlineHost.prototype.start
-  InlineHost.prototype.start = function brokenStart(start) {
-    return original.call(this, change(start))
-  }
-  return () => {
-    InlineHost.prototype.start = original
-  }
-}
-
-function staleSnapshots(start: HostStart): HostStart {
-  const before = new Map<string, Uint8Array<ArrayBuffer>>()
-  return {
-    ...start,
-    events: {
-      ...start.events,
-      snapshot(operator, subtask, checkpointId, sections, counters) {
-        const key = `${operator}/${subtask}`
-        const stale = before.get(key)
-        before.set(key, sections.slice())
-        start.events.snapshot(operator, subtask, checkpointId, subtask === 0 && stale !== undefined ? stale : sections, counters)
-      },
-    },
-  }
-}
-
-function forgottenWatermarkBug(): () => void {
-  const restore = EventTimeSorter.prototype.restore
-  EventTimeSorter.prototype.restore = function restoreRows(chunks) {
-    restore.call(this, chunks)
-    this.advanceWatermark(Number.NEGATIVE_INFINITY)
-  }
-  return () => {
-    EventTimeSorter.prototype.restore = restore
-  }
-}
-
-/** Every other time a sorter says that nothing is due when there is: so the watermark goes on. */
-function overtakingWatermarkBug(): () => void {
-  const isDue = Object.getOwnPropertyDescriptor(EventTimeSorter.prototype, 'isDue')!
-  let isAsked = false
-  Object.defineProperty(EventTimeSorter.prototype, 'isDue', {
-    configurable: true,
-    get(this: EventTimeSorter) {
-      isAsked = !isAsked
-      return !isAsked && isDue.get!.call(this)
-    },
-  })
-  return () => {
-    Object.defineProperty(EventTimeSorter.prototype, 'isDue', isDue)
   }
 }

@@ -1,7 +1,8 @@
 /** Laws of single aggregates that random streams would seldom meet. */
 
 import { expect, test } from 'vitest'
-import { Kernel, type Aggregate, type KernelPlan, type Op, type Value } from '../support/kernel-harness.ts'
+import { Kernel } from '../support/kernel-harness.ts'
+import type { Aggregate, KernelPlan, Op, Value } from '../support/kernel-plan.ts'
 
 function last(fns: readonly Aggregate[], ops: readonly Op[], plan: Partial<KernelPlan> = {}): readonly (number | null)[] {
   const kernel = new Kernel({

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
-import { Kernel, type KernelPlan, type Op, type Value } from '../support/kernel-harness.ts'
+import { Kernel } from '../support/kernel-harness.ts'
+import type { KernelPlan, Op, Value } from '../support/kernel-plan.ts'
 
 const PLAN: KernelPlan = {
   sizeMs: 10,
@@ -21,7 +22,7 @@ function keysOf(kernel: Kernel): readonly (readonly Value[])[] {
 test('−0 and +0 are one key, all NaNs are one key, null is a key', () => {
   const kernel = new Kernel(PLAN)
   kernel.feed([-0, Number.NaN, 0, null, -Number.NaN, null].map((key) => ({ ms: 1, values: [key, 'x'] })))
-  kernel.writeBatch([], 9)
+  kernel.input.writeBatch([], 9)
   kernel.settle()
   expect(kernel.outputs.filter((output) => output.kind === 'pane').map((pane) => [pane.keys[0], pane.aggregates[0]])).toEqual([
     [0, 2],
@@ -33,21 +34,21 @@ test('−0 and +0 are one key, all NaNs are one key, null is a key', () => {
 test('keys come in the order of their first record, whatever order their codes came in', () => {
   const kernel = new Kernel({ ...PLAN, keys: [1] })
   const rows = (...names: (string | null)[]) => names.map((name) => ({ ms: 1, values: [0, name] }))
-  kernel.writeBatch(rows('b', null, 'a'), Number.NaN)
-  kernel.writeBatch(rows('c', 'a', ''), 9)
+  kernel.input.writeBatch(rows('b', null, 'a'), Number.NaN)
+  kernel.input.writeBatch(rows('c', 'a', ''), 9)
   kernel.settle()
   expect(keysOf(kernel)).toEqual([['b'], [null], ['a'], ['c'], ['']])
 })
 
 test('a new dictionary generation voids the codes before it and keeps the keys', () => {
   const kernel = new Kernel({ ...PLAN, keys: [1] })
-  kernel.writeBatch(
+  kernel.input.writeBatch(
     ['a', 'b', 'c'].map((name) => ({ ms: 1, values: [0, name] })),
     Number.NaN,
   )
   kernel.settle()
-  kernel.newGeneration()
-  kernel.writeBatch(
+  kernel.input.newGeneration()
+  kernel.input.writeBatch(
     ['c', 'd', 'a'].map((name) => ({ ms: 1, values: [0, name] })),
     9,
   )
@@ -62,10 +63,10 @@ test('a new dictionary generation voids the codes before it and keeps the keys',
 
 test('a code that was never defined is an invalid slot', () => {
   const kernel = new Kernel({ ...PLAN, keys: [1] })
-  kernel.writeBatch([{ ms: 1, values: [0, 'a'] }], Number.NaN)
+  kernel.input.writeBatch([{ ms: 1, values: [0, 'a'] }], Number.NaN)
   kernel.settle()
-  kernel.generation++
-  kernel.writeBatch([{ ms: 1, values: [0, 'a'] }], Number.NaN)
+  kernel.input.generation++
+  kernel.input.writeBatch([{ ms: 1, values: [0, 'a'] }], Number.NaN)
   expect(() => kernel.settle()).toThrow(`${L.STATUS_SLOT_INVALID}`)
 })
 
@@ -81,7 +82,7 @@ describe('keys that come and go', () => {
       const ops: Op[] = Array.from({ length: 100 }, (_, i) => ({ ms: round * 10 + 1, values: [round * 50 + i, `key ${round * 50 + i}`] }))
       kernel.feed([...ops, { watermark: round * 10 + 9 }])
       kernel.settle()
-      if (round % 20 === 19) kernel.newGeneration() // a producer, too, drops strings it no longer needs
+      if (round % 20 === 19) kernel.input.newGeneration() // a producer, too, drops strings it no longer needs
       if (round > rounds / 4) peak = Math.max(peak, kernel.exports.counter(L.COUNTER_STATE_BYTES))
       if (round === rounds / 4) peak = kernel.exports.counter(L.COUNTER_STATE_BYTES)
       const keys = keysOf(kernel)

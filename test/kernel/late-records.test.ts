@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
-import { Kernel, KernelFailure, type KernelPlan, type Op } from '../support/kernel-harness.ts'
+import { Kernel, KernelFailure } from '../support/kernel-harness.ts'
+import type { KernelPlan, Op } from '../support/kernel-plan.ts'
 
 const PLAN: KernelPlan = {
   sizeMs: 10,

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
-import { type Build, exact, Kernel, type KernelPlan, type KernelRecord, type Op, type Pane, type Value } from '../support/kernel-harness.ts'
+import { type Build, Kernel } from '../support/kernel-harness.ts'
+import { exact, type KernelPlan, type KernelRecord, type Op, type Pane, type Value } from '../support/kernel-plan.ts'
 import { type Found, mismatch, naive, type Observation } from '../support/naive-aggregates.ts'
 import type { PaneAggregate } from '../support/pane-config.ts'
 import { Prng } from '../support/prng.ts'
@@ -416,7 +417,7 @@ test('texts in state outlive the dictionary that brought them', () => {
   const kept: string[] = []
   for (let generation = 0; generation < 40; generation++) {
     const texts = Array.from({ length: 60 }, (_, i) => `generation ${generation} text ${i}`)
-    kernel.newGeneration()
+    kernel.input.newGeneration()
     // All are told, few are kept.
     kernel.feed(texts.map((text, i) => ({ ms: generation, values: [text, null, null, i < 3 ? text : null, null] })))
     kept.push(...texts.slice(0, 3))

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
-import { Kernel, type KernelPlan } from '../support/kernel-harness.ts'
+import { Kernel } from '../support/kernel-harness.ts'
+import type { KernelPlan } from '../support/kernel-plan.ts'
 
 const PLAN: KernelPlan = { sizeMs: 10, slideMs: 10, columns: ['f64'], keys: [], aggregates: [{ fn: 'sum', column: 0 }] }
 
@@ -15,9 +16,9 @@ test.each([
   ['validity of a column that is not there', L.SLOT_NULL_MASK_OFFSET, 2],
 ])('a slot with %s is refused', (_, offset, value) => {
   const kernel = new Kernel(PLAN)
-  const slot = kernel.claim(L.SLOT_BATCH)
-  kernel.view().setInt32(slot + offset, value, true)
-  kernel.publish()
+  const slot = kernel.input.claim(L.SLOT_BATCH)
+  kernel.memory.view().setInt32(slot + offset, value, true)
+  kernel.input.publish()
   expect(kernel.exports.step(1)).toBe(L.STATUS_SLOT_INVALID)
   expect(kernel.exports.step(1)).toBe(L.STATUS_SLOT_INVALID)
 })
@@ -29,38 +30,38 @@ test.each([
   ['entry', L.SLOT_HEADER_BYTES + L.ENTRY_BYTE_LENGTH_OFFSET, -1],
 ])('a dictionary with an impossible %s is refused', (_, offset, value) => {
   const kernel = new Kernel({ ...PLAN, columns: ['utf8'], keys: [0], aggregates: [] })
-  const slot = kernel.claim(L.SLOT_DICTIONARY)
-  kernel.view().setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, 16, true)
-  kernel.view().setInt32(slot + offset, value, true)
-  kernel.publish()
+  const slot = kernel.input.claim(L.SLOT_DICTIONARY)
+  kernel.memory.view().setInt32(slot + L.SLOT_PAYLOAD_BYTES_OFFSET, 16, true)
+  kernel.memory.view().setInt32(slot + offset, value, true)
+  kernel.input.publish()
   expect(kernel.exports.step(1)).toBe(L.STATUS_SLOT_INVALID)
 })
 
 test('the end is passed on once there is room, and answered for ever', () => {
   const kernel = new Kernel({ ...PLAN, outputSlots: 1 })
-  kernel.writeBatch([], 5)
-  kernel.claim(L.SLOT_END)
-  kernel.publish()
+  kernel.input.writeBatch([], 5)
+  kernel.input.claim(L.SLOT_END)
+  kernel.input.publish()
   expect(kernel.exports.step(10)).toBe(L.STATUS_OUTPUT_FULL)
-  kernel.drain()
+  kernel.output.drain()
   expect(kernel.exports.step(10)).toBe(L.STATUS_END)
   expect(kernel.exports.step(10)).toBe(L.STATUS_END)
-  kernel.drain()
+  kernel.output.drain()
   expect(kernel.outputs).toEqual([{ kind: 'watermark', ms: 5 }, { kind: 'end' }])
 })
 
 test('a barrier stops the step until it is passed', () => {
   const kernel = new Kernel({ ...PLAN, outputSlots: 1 })
-  kernel.writeBatch([{ ms: 1, values: [1] }], 1)
-  const slot = kernel.claim(L.SLOT_BARRIER)
-  kernel.view().setFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, 42, true)
-  kernel.publish()
-  kernel.writeBatch([], 9)
+  kernel.input.writeBatch([{ ms: 1, values: [1] }], 1)
+  const slot = kernel.input.claim(L.SLOT_BARRIER)
+  kernel.memory.view().setFloat64(slot + L.SLOT_CHECKPOINT_OFFSET, 42, true)
+  kernel.input.publish()
+  kernel.input.writeBatch([], 9)
   expect(kernel.exports.step(10)).toBe(L.STATUS_BARRIER)
   expect(kernel.exports.step(10)).toBe(L.STATUS_BARRIER)
   expect(kernel.exports.barrierId()).toBe(42)
   expect(kernel.exports.passBarrier()).toBe(L.STATUS_OUTPUT_FULL)
-  kernel.drain()
+  kernel.output.drain()
   expect(kernel.exports.passBarrier()).toBe(L.STATUS_OK)
   kernel.settle()
   expect(kernel.outputs.map(({ kind }) => kind)).toEqual(['watermark', 'barrier', 'pane', 'watermark'])
@@ -79,7 +80,7 @@ test.each([
   ['a ring outside memory', L.CONFIG_STATE, 1 << 30],
 ])('a config with %s is refused', (_, offset, value) => {
   const kernel = new Kernel(PLAN)
-  kernel.view().setInt32(L.CONFIG_OFFSET + offset, value, true)
+  kernel.memory.view().setInt32(L.CONFIG_OFFSET + offset, value, true)
   expect(kernel.exports.configure()).toBe(L.STATUS_CONFIG_INVALID)
   expect(kernel.exports.step(1)).toBe(L.STATUS_CONFIG_INVALID)
 })
@@ -98,7 +99,7 @@ test.each([
 test('timestamps that no runtime sends do no harm', () => {
   for (const ms of [Number.NaN, Infinity, -Infinity, 1e300]) {
     const kernel = new Kernel(PLAN)
-    kernel.writeBatch(
+    kernel.input.writeBatch(
       [
         { ms: 5, values: [1] },
         { ms, values: [2] },

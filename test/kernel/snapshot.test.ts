@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
-import { Kernel, KernelFailure, type KernelPlan, type Op } from '../support/kernel-harness.ts'
+import { Kernel, KernelFailure } from '../support/kernel-harness.ts'
+import type { KernelPlan, Op } from '../support/kernel-plan.ts'
 import { Prng } from '../support/prng.ts'
 
 const PLAN: KernelPlan = {
@@ -121,7 +122,7 @@ describe.each([0, 1, 2, 3])('damaged sections (plan %i)', (number) => {
 
 test('a snapshot is refused while a batch waits for room', () => {
   const kernel = new Kernel({ ...PLAN, outputSlots: 1, resultRowsMax: 1 })
-  kernel.writeBatch(
+  kernel.input.writeBatch(
     [
       { ms: 1, values: [1, 'a', 0] },
       { ms: 1, values: [1, 'b', 0] },
@@ -135,7 +136,7 @@ test('a snapshot is refused while a batch waits for room', () => {
 test('more state than the limit is a status, and stays one', () => {
   const kernel = new Kernel({ ...PLAN, slideMs: 20, pagesMax: 12, tableBytesMax: 1 << 28, inputSlots: 1, outputSlots: 1 })
   const feedUntilFull = () => {
-    for (let i = 0; i < 100_000; i++) kernel.writeBatch([{ ms: i, values: [1, `key ${i}`, i] }], Number.NaN)
+    for (let i = 0; i < 100_000; i++) kernel.input.writeBatch([{ ms: i, values: [1, `key ${i}`, i] }], Number.NaN)
   }
   expect(feedUntilFull).toThrow(new KernelFailure(L.STATUS_STATE_LIMIT))
   expect(kernel.exports.step(1)).toBe(L.STATUS_STATE_LIMIT)

@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'vitest'
 import * as L from '../../kernel/layout.ts'
 import { randomCase, type Case } from '../support/kernel-cases.ts'
-import { exact, Kernel, keyGroupOf, type Build, type KernelPlan, type Op, type Output } from '../support/kernel-harness.ts'
+import { Kernel, type Build } from '../support/kernel-harness.ts'
+import { exact, keyGroupOf, type KernelPlan, type Op, type Output } from '../support/kernel-plan.ts'
 import { difference, expected } from '../support/kernel-oracle.ts'
 import { Prng } from '../support/prng.ts'
 
@@ -48,7 +49,7 @@ function run(
     from = at
     if (renews) {
       kernel.settle()
-      kernel.newGeneration()
+      kernel.input.newGeneration()
     }
     if (!restores || at === ops.length) continue
     const sections = kernel.checkpoint(at)
@@ -128,7 +129,7 @@ describe('random plans and sequences', () => {
     expect(one.restore(both), replay(seed)).toBe(L.STATUS_OK)
     for (const kernel of [...halves, one]) {
       kernel.outputs.length = 0
-      kernel.writeBatch([], Infinity)
+      kernel.input.writeBatch([], Infinity)
       kernel.settle()
     }
     expect(byKey(one.outputs), replay(seed)).toEqual(byKey(halves.flatMap((kernel) => kernel.outputs)))

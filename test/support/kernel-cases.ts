@@ -6,7 +6,7 @@
  * Invariant: the same seed makes the same case.
  */
 
-import type { Aggregate, KernelPlan, Op, Value } from './kernel-harness.ts'
+import type { Aggregate, KernelPlan, Op, Value } from './kernel-plan.ts'
 import type { Prng } from './prng.ts'
 
 const FUNCTIONS: readonly Aggregate[] = [

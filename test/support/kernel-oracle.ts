@@ -6,7 +6,7 @@
  * Invariant: no slices, no merging, no incremental state: every pane is computed from the records accepted so far.
  */
 
-import { type Aggregate, exact, type KernelPlan, type KernelRecord, type Op, type Output, type Value } from './kernel-harness.ts'
+import { type Aggregate, exact, type KernelPlan, type KernelRecord, type Op, type Output, type Value } from './kernel-plan.ts'
 
 export interface Expected {
   readonly outputs: Output[]

@@ -1,7 +1,7 @@
 /**
  * What a test tells the pane kernel beyond windows and columns, and how it reads cells of texts and lists.
  *
- * Before: kernel-harness, which has written what both kernels share. After: the kernel; and panes with results as values.
+ * Before: kernel-memory, which has written what both kernels share. After: the kernel; and panes with results as values.
  *
  * Invariant: everything here follows from the drawings in kernel/layout.ts.
  */

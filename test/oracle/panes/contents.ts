@@ -1,7 +1,7 @@
 /**
  * What a window holds: its records in order of arrival, and what an evictor takes from them.
  *
- * Before: operator.ts. After: aggregates.ts computes results from what is left.
+ * Before: open-windows.ts. After: aggregates.ts computes results from what is left.
  *
  * Invariant: contents never change in place; each function answers a new list.
  */

@@ -1,7 +1,7 @@
 /**
  * Triggers as state machines over plain objects: the rules of Apache Beam's trigger state machines, with periodic leaves after Flink.
  *
- * Before: operator.ts, which tells of records, merges and time. After: whether a pane is due, and which leaves made it so.
+ * Before: open-windows.ts, which tells of records, merges and time. After: whether a pane is due, and which leaves made it so.
  *
  * A node is asked `shouldFire`, told `onFire` when the root has fired, and `finished` when it will not fire again. `repeatedly` starts its
  * child anew when that has finished; an `any` or `all` that fires forgets what the others had gathered.

@@ -7,7 +7,7 @@
  */
 
 import * as L from '../../kernel/layout.ts'
-import { type Aggregate, AGGREGATES, type KernelPlan } from './kernel-plan.ts'
+import { type Aggregate, AGGREGATE_NAMES, type KernelPlan } from './kernel-plan.ts'
 import { writePaneConfig } from './pane-config.ts'
 
 const LATE = { drop: L.LATE_DROP, output: L.LATE_OUTPUT, fail: L.LATE_FAIL }
@@ -135,7 +135,7 @@ export class KernelMemory {
         if (value < 0) value = values.push({ column: column!, parts: L.PART_BASIC }) - 1
         values[value]!.parts |= partOf(fn)
       }
-      i32(L.CONFIG_AGGREGATES + a * L.CONFIG_AGGREGATE_BYTES, AGGREGATES.indexOf(fn))
+      i32(L.CONFIG_AGGREGATES + a * L.CONFIG_AGGREGATE_BYTES, AGGREGATE_NAMES.indexOf(fn))
       i32(L.CONFIG_AGGREGATES + a * L.CONFIG_AGGREGATE_BYTES + 4, value)
     })
     values.forEach(({ column, parts }, v) => {

@@ -12,7 +12,7 @@ import type { PanePlan } from './pane-config.ts'
 export type Value = number | string | null
 
 /** In the order of their numbers in the config. */
-export const AGGREGATES = [
+export const AGGREGATE_NAMES = [
   'countRows',
   'count',
   'sum',
@@ -27,7 +27,7 @@ export const AGGREGATES = [
   'last',
   'sumCompensated',
 ] as const
-export type Aggregate = (typeof AGGREGATES)[number]
+export type Aggregate = (typeof AGGREGATE_NAMES)[number]
 
 export interface KernelPlan {
   readonly sizeMs: number

@@ -136,7 +136,11 @@ export class Stage {
     await session.send('Page.setWebLifecycleState', { state: 'frozen' })
     return async () => {
       await session.send('Page.setWebLifecycleState', { state: 'active' })
-      await page.bringToFront()
+      const end = systemClock.monotonic() + END_MS
+      do {
+        await page.bringToFront()
+        await systemClock.sleep(20)
+      } while ((await page.evaluate(() => document.visibilityState)) !== 'visible' && systemClock.monotonic() < end)
     }
   }
 

@@ -55,10 +55,10 @@ export class Stage {
   async open(changes: Partial<FaultOptions> = {}): Promise<Page> {
     this.source = changes.source ?? this.options.source
     const page = await this.browser.newPage()
-    const { promise: isThere, resolve } = Promise.withResolvers<void>()
-    page.once('framenavigated', () => resolve())
+    const isThere = new AbortController()
+    page.once('framenavigated', () => isThere.abort())
     page.goto(this.server.origin + addressOf({ ...this.options, ...changes })).catch(() => {})
-    await Promise.race([isThere, systemClock.sleep(END_MS)])
+    await systemClock.sleep(END_MS, isThere.signal)
     return page
   }
 
@@ -146,10 +146,10 @@ export class Stage {
 
   async crash(page: Page): Promise<void> {
     const session = await this.cdp(page)
-    const { promise: crashed, resolve } = Promise.withResolvers<void>()
-    page.once('error', () => resolve())
+    const hasCrashed = new AbortController()
+    page.once('error', () => hasCrashed.abort())
     session.send('Page.crash').catch(() => {})
-    await Promise.race([crashed, systemClock.sleep(5_000)])
+    await systemClock.sleep(5_000, hasCrashed.signal)
   }
 
   get reportCount(): number {

@@ -12,7 +12,7 @@ import { type AssemblyCheckpoints, assemble } from './coordinator/assembly.ts'
 import { JobGraph } from './coordinator/job-graph.ts'
 import type { RowFunction } from './coordinator/stage.ts'
 import { durationMs } from './duration.ts'
-import { type EngineParts, engineParts } from './engine-parts.ts'
+import type { EngineParts } from './engine-parts.ts'
 import { ConfigError } from './errors.ts'
 import type { RunningJob } from './coordinator/job.ts'
 import type { Host } from './host/host.ts'
@@ -33,11 +33,10 @@ const DEFAULTS = {
 const warned = new Set<string>()
 
 /** As `start` says. */
-export async function startJob(job: Job, options: StartOptions): Promise<Run> {
+export async function startJob(job: Job, options: StartOptions, parts: EngineParts): Promise<Run> {
   const settings = checkedSettings(options)
   const clock = options.clock ?? systemClock
   const warn = warner(options)
-  const parts = await engineParts(job, options)
   const { supervision } = parts
   const policy = supervision?.restartPolicy(options) ?? null
   const finished = Promise.withResolvers<unknown>()

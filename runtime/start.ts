@@ -10,6 +10,7 @@ import type { CheckpointStore } from './checkpoint/checkpoint-store.ts'
 import type { Clock } from './clock.ts'
 import type { JobStatus } from './coordinator/job-status.ts'
 import type { Duration } from './duration.ts'
+import { engineParts } from './engine-parts.ts'
 import type { StepOrder } from './host/inline-host.ts'
 import type { Job, SinkNames, SourceNames } from './pipeline.ts'
 import type { WorkerLike } from './platform/platform.ts'
@@ -124,6 +125,7 @@ export interface Run {
  * ```
  */
 export async function start<J extends Job>(job: J, options: StartOptions<J>): Promise<Run> {
-  const { startJob } = await import('./engine.ts')
-  return startJob(job, options)
+  // What the job needs beside the engine is loaded with it, not after it.
+  const [{ startJob }, parts] = await Promise.all([import('./engine.ts'), engineParts(job, options)])
+  return startJob(job, options, parts)
 }

@@ -18,6 +18,7 @@ import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 import type { TestBrowser } from './test-browser.ts'
 
 const START_MS = 20_000
+const CLOSE_MS = 5_000
 const FLAGS = ['--headless=new', ...CHROMIUM_ARGS, '--disable-dev-shm-usage', '--remote-debugging-port=0']
 
 export class Chromium implements TestBrowser {
@@ -66,7 +67,10 @@ export class Chromium implements TestBrowser {
 
   async closePages(): Promise<void> {
     const [, ...others] = await this.#browser.pages()
-    await Promise.all(others.map((page) => page.close().catch(() => {})))
+    // Now and then Chromium does not answer that a page is closed.
+    const settled = new AbortController()
+    await Promise.race([Promise.all(others.map((page) => page.close().catch(() => {}))), systemClock.sleep(CLOSE_MS, settled.signal)])
+    settled.abort()
   }
 
   async kill(): Promise<void> {

@@ -136,11 +136,10 @@ export class Stage {
     await session.send('Page.setWebLifecycleState', { state: 'frozen' })
     return async () => {
       await session.send('Page.setWebLifecycleState', { state: 'active' })
-      const end = systemClock.monotonic() + END_MS
-      do {
-        await page.bringToFront()
-        await systemClock.sleep(20)
-      } while ((await page.evaluate(() => document.visibilityState)) !== 'visible' && systemClock.monotonic() < end)
+      // A tab that is in front already is not shown by being brought there.
+      const other = await this.browser.newPage()
+      await page.bringToFront()
+      await other.close()
     }
   }
 

@@ -8,6 +8,8 @@ import { ConnectorError, type RecordBatch, type Sink, type SinkWriter } from 'mi
 import type { LedgerAnswer, LedgerCall } from './ledger.ts'
 
 const RETRY_MS = 50
+/** An answer under way when Chromium freezes a tab is sometimes never there after it is thawed. */
+const ANSWER_MS = 5_000
 
 /** A result as a line that differs whenever its row, its pane or its sink differs. */
 export function lineOf(sink: string, batch: RecordBatch, row: number): string {
@@ -24,9 +26,11 @@ export function ledgerSink(runId: string, sink: string): Sink {
       let isClosed = false
       const call = async (body: LedgerCall): Promise<number> => {
         for (;;) {
-          const response = await fetch(`/ledger/${runId}/${sink}`, { method: 'POST', body: JSON.stringify(body) }).catch(() => null)
-          if (response?.ok === true) {
-            const answer = (await response.json()) as LedgerAnswer
+          const sent = { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(ANSWER_MS) }
+          const answer = await fetch(`/ledger/${runId}/${sink}`, sent)
+            .then((response) => (response.ok ? (response.json() as Promise<LedgerAnswer>) : null))
+            .catch(() => null)
+          if (answer !== null) {
             if (answer.kind === 'done') return answer.part
             const code = answer.why === 'fenced' ? 'LEDGER_FENCED' : 'LEDGER_AHEAD'
             throw new ConnectorError(code, `The ledger refuses to ${body.kind} for epoch ${epoch}: ${answer.why}`)

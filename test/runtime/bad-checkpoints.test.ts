@@ -23,31 +23,20 @@ import { start, type StartOptions } from '../../runtime/start.ts'
 import { boundedOutOfOrderness } from '../../runtime/watermark.ts'
 import { tumbling } from '../../runtime/window.ts'
 import { columns, simple, testFolder } from '../support/bad-input-job.ts'
+import { changedReaders } from '../support/changed-readers.ts'
 
 const { directory, file } = testFolder()
 const rows = Array.from({ length: 3_000 }, (_, index) => ({ k: `k${index % 5}`, t: index * 40, v: index }))
 
 /** Rows that come so many at a time with a pause between, from the middle on: so there is time for several checkpoints. */
 function slowRows(atATime = 1): Source {
-  const source = rowsSource(rows)
-  return {
-    ...source,
-    splits: async (context) =>
-      (await source.splits(context)).map((split) => ({
-        ...split,
-        async open(position) {
-          const reader = await split.open(position)
-          return {
-            ...reader,
-            read(builder, rowsMax) {
-              const rest = 1_500 - Number(reader.position()['row'])
-              if (rest > 0) return reader.read(builder, Math.min(rowsMax, rest))
-              return systemClock.sleep(2).then(() => reader.read(builder, Math.min(rowsMax, atATime)))
-            },
-          }
-        },
-      })),
-  }
+  return changedReaders(rowsSource(rows), (reader) => ({
+    read(builder, rowsMax) {
+      const rest = 1_500 - Number(reader.position()['row'])
+      if (rest > 0) return reader.read(builder, Math.min(rowsMax, rest))
+      return systemClock.sleep(2).then(() => reader.read(builder, Math.min(rowsMax, atATime)))
+    },
+  }))
 }
 
 /** A directory with several checkpoints of a job that was stopped in the middle. */

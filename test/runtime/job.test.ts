@@ -13,6 +13,7 @@ import { generatedSource, rowsSource } from '../../runtime/source/rows-source.ts
 import { start } from '../../runtime/start.ts'
 import { boundedOutOfOrderness } from '../../runtime/watermark.ts'
 import { tumbling } from '../../runtime/window.ts'
+import { changedReaders } from '../support/changed-readers.ts'
 import { KernelThreads } from '../support/kernel-workers.ts'
 import { drive, turn, VirtualClock } from '../support/virtual-clock.ts'
 
@@ -28,24 +29,13 @@ const rows = Array.from({ length: 5_000 }, (_, index) => ({ k: `k${index % 7}`, 
 
 /** The rows, after each of which the reader may be asked to wait. */
 function gated(gate: (row: number) => Promise<void> | null, source = rowsSource(rows)): Source {
-  return {
-    ...source,
-    splits: async (context) =>
-      (await source.splits(context)).map((split) => ({
-        ...split,
-        async open(position) {
-          const reader = await split.open(position)
-          return {
-            ...reader,
-            read(builder, rowsMax) {
-              const wait = gate(Number(reader.position()['row']))
-              if (wait === null) return reader.read(builder, rowsMax)
-              return wait.then(() => reader.read(builder, rowsMax))
-            },
-          }
-        },
-      })),
-  }
+  return changedReaders(source, (reader) => ({
+    read(builder, rowsMax) {
+      const wait = gate(Number(reader.position()['row']))
+      if (wait === null) return reader.read(builder, rowsMax)
+      return wait.then(() => reader.read(builder, rowsMax))
+    },
+  }))
 }
 
 async function wantedRows(parallelism = 1): Promise<readonly object[]> {

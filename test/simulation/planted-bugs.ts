@@ -15,6 +15,7 @@ import type { RecordBatch } from '../../runtime/record-batch.ts'
 import { paneOf } from '../../runtime/sink/pane.ts'
 import type { Sink, SinkWriter } from '../../runtime/sink/sink.ts'
 import type { Source, SplitPosition, SplitReader } from '../../runtime/source/source.ts'
+import { changedReaders } from '../support/changed-readers.ts'
 import { KERNEL_DEFECTS } from './kernel-defects.ts'
 import { mutantOf } from './kernel-mutants.ts'
 import { forgottenWatermarkBug, hostBug, lateBarrierBug, overtakingWatermarkBug, staleSnapshots } from './runtime-defects.ts'
@@ -215,17 +216,7 @@ function twiceTakenBackBug(sink: Sink, disk: SinkDisk): Sink {
 }
 
 function readerBug(change: (reader: SplitReader) => Partial<SplitReader>): (source: Source) => Source {
-  return (source) => ({
-    ...source,
-    splits: async (context) =>
-      (await source.splits(context)).map((split) => ({
-        ...split,
-        async open(position) {
-          const reader = await split.open(position)
-          return { ...reader, ...change(reader) }
-        },
-      })),
-  })
+  return (source) => changedReaders(source, change)
 }
 
 function positionBug(change: (at: number, max: number) => number): (source: Source) => Source {

@@ -6,24 +6,8 @@
  * Invariant: the same seed makes the same case.
  */
 
-import type { Aggregate, KernelPlan, Op, Value } from './kernel-plan.ts'
+import { AGGREGATE_NAMES, type KernelPlan, type Op, type Value } from './kernel-plan.ts'
 import type { Prng } from './prng.ts'
-
-const FUNCTIONS: readonly Aggregate[] = [
-  'countRows',
-  'count',
-  'sum',
-  'min',
-  'max',
-  'mean',
-  'varianceSample',
-  'variancePopulation',
-  'stddevSample',
-  'stddevPopulation',
-  'first',
-  'last',
-  'sumCompensated',
-]
 
 export interface Case {
   readonly plan: KernelPlan
@@ -48,7 +32,7 @@ export function randomPlan(random: Prng): KernelPlan {
   const aggregates = plain
     ? (['count', 'sum', 'min', 'max', 'mean', 'countRows'] as const).filter(() => random.int(4) > 0).map((fn) => ({ fn, column: 4 }))
     : Array.from({ length: random.int(7) }, () => {
-        const fn = random.pick(FUNCTIONS)
+        const fn = random.pick(AGGREGATE_NAMES)
         return { fn, column: fn === 'count' && random.int(3) === 0 ? 3 : random.pick([4, 2]) }
       })
   return {

@@ -54,7 +54,8 @@ const read = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')
 const vitest = read(reports.vitest)
 const pages = [reports.playwright, reports.playground, reports.dashboard].map(read)
 const passed = pages.reduce((sum, report) => sum + (report?.stats.expected ?? 0), vitest?.numPassedTests ?? 0)
-const failuresOf = (report) => (report === null ? 1 : report.stats.unexpected + report.stats.flaky)
+// A spec that does not load is an error of the run, not a failed test.
+const failuresOf = (report) => (report === null ? 1 : report.stats.unexpected + report.stats.flaky + report.errors.length)
 let failures = pages.reduce((sum, report) => sum + failuresOf(report), vitest?.numFailedTests ?? 1)
 if (failed && failures === 0) failures = 1
 console.log(`\n${passed} passed, ${failures} failed`)

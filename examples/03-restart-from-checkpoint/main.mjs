@@ -6,7 +6,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { boundedOutOfOrderness, columnsSource, count, pipeline, schema, start, timestamp, tumbling } from 'millrace'
+import { boundedOutOfOrderness, count, generatedSource, pipeline, schema, start, timestamp, tumbling } from 'millrace'
 import { fileCheckpoints, ndjsonFile } from 'millrace/node'
 
 const job = pipeline('ticks')
@@ -18,15 +18,20 @@ const job = pipeline('ticks')
 
 const directory = await mkdtemp(join(tmpdir(), 'millrace-'))
 const file = join(directory, 'hours.ndjson')
+const half = Promise.withResolvers()
+const ticks = generatedSource(5_000_000, (rows, from, count) => {
+  for (let index = from; index < from + count; index++) rows.appendRow({ at: index * 100 })
+  if (from + count >= 2_500_000) half.resolve()
+})
 const begin = () =>
   start(job, {
-    sources: { ticks: columnsSource({ at: Float64Array.from({ length: 5_000_000 }, (_, index) => index * 100) }) },
+    sources: { ticks },
     sinks: { hours: ndjsonFile(file) },
     checkpoints: { store: fileCheckpoints(join(directory, 'state')) },
   })
 
 const first = await begin()
-await first.checkpoint()
+await half.promise
 const stopped = await first.stop()
 console.log(`first run: ${stopped.state} after ${stopped.recordsIn} records`)
 

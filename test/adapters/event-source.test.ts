@@ -9,7 +9,8 @@ import { systemClock } from '../../runtime/clock.ts'
 import { collectSink } from '../../runtime/sink/callback-sink.ts'
 import { FaultyStore } from '../support/faulty-store.ts'
 import { Prng } from '../support/prng.ts'
-import { collect, type Collected, type Reading, readings, until } from './message-support.ts'
+import { collect, type Collected, until } from './message-support.ts'
+import { type Reading, readings } from './readings.ts'
 
 const backoff = { least: '5ms', most: '60ms' } as const
 

@@ -10,7 +10,8 @@ import { collectSink } from '../../runtime/sink/callback-sink.ts'
 import { start } from '../../runtime/start.ts'
 import { FaultyStore } from '../support/faulty-store.ts'
 import { Prng } from '../support/prng.ts'
-import { collect, type Collected, type Reading, readings, until } from './message-support.ts'
+import { collect, type Collected, until } from './message-support.ts'
+import { type Reading, readings } from './readings.ts'
 import { aedesBroker, type Broker, mosquittoBroker, Publisher } from './mqtt-support.ts'
 
 const backoff = { least: '10ms', most: '60ms' } as const

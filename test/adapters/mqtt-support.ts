@@ -18,7 +18,7 @@ import process from 'node:process'
 import mqtt, { type MqttClient } from 'mqtt'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import { systemClock } from '../../runtime/clock.ts'
-import { type Reading, readingOf } from './message-support.ts'
+import { type Reading, readingOf } from './readings.ts'
 
 export interface Broker {
   readonly url: string

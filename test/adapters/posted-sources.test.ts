@@ -5,7 +5,8 @@ import { broadcastChannelSource, eventTargetSource, messagePortSource } from '..
 import { systemClock } from '../../runtime/clock.ts'
 import { collectSink } from '../../runtime/sink/callback-sink.ts'
 import { FaultyStore } from '../support/faulty-store.ts'
-import { collect, type Collected, readingOf, readings, until } from './message-support.ts'
+import { collect, type Collected, until } from './message-support.ts'
+import { readingOf, readings } from './readings.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {

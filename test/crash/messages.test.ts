@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { mosquittoBroker, Publisher } from '../adapters/mqtt-support.ts'
-import { type Reading, ReadingServer, readings } from '../adapters/message-support.ts'
+import { type Reading, ReadingServer, readings } from '../adapters/readings.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { Prng } from '../support/prng.ts'
 

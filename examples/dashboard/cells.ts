@@ -23,6 +23,8 @@ export const WINDOW_MS = 5_000
 export const LATENESS_MS = 20_000
 /** How far readings may be behind the newest one without being late. */
 export const DISORDER_MS = 2_000
+/** How far a reading may be ahead of the clock here and still move the watermark: a device whose clock is ahead must not close the windows of others. */
+export const FUTURE_MS = 250
 /** Windows that the page shows. */
 export const WINDOWS_KEPT = 60
 /** Windows that are held: those that the page shows, and two that may be filling already. What is older has nobody who asks for it. */

@@ -26,7 +26,7 @@ import {
   tumbling,
   utf8,
 } from 'millrace'
-import { DISORDER_MS, LATENESS_MS, WINDOW_MS } from './cells.ts'
+import { DISORDER_MS, FUTURE_MS, LATENESS_MS, WINDOW_MS } from './cells.ts'
 
 const readings = pipeline('fleet')
   // `number` counts the readings of the whole fleet; `traced` ones are drawn as dots on their way.
@@ -34,8 +34,7 @@ const readings = pipeline('fleet')
   .eventTime(
     'at',
     boundedOutOfOrderness(DISORDER_MS, {
-      // A device whose clock is ahead must not close the windows of the others.
-      maxFutureSkew: '250ms',
+      maxFutureSkew: FUTURE_MS,
       // A gap in the connection is no passing of event time: the feed goes on where it was.
       flushAfter: Number.POSITIVE_INFINITY,
     }),

@@ -47,9 +47,18 @@ function storeOf(name: string, kind: DurableOptions['kind']) {
   return kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsStore(name, options, SOON_SETTLED)
 }
 
-/** Gives the space back: slots reserve it. */
+/**
+ * Gives the space back: slots reserve it. A worker of an earlier life that hangs as it dies holds the database open until the browser ends it,
+ * which Firefox does after 30 s.
+ */
 export async function removeDurable({ name, kind }: DurableOptions): Promise<void> {
-  await storeOf(name, kind).destroy()
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await storeOf(name, kind).destroy()
+    } catch (error) {
+      if (attempt === 5 || (error as { code?: string }).code !== 'STORE_UNAVAILABLE') throw error
+    }
+  }
 }
 
 /** The rows of an undisturbed run. */

@@ -4,8 +4,9 @@
  * Before: the built package. After: a table of figures. It is run by hand: what it says depends on the machine, which here also plays the fleet.
  *
  * - Frames: distances between animation frames, and tasks of the page's thread over 50 ms (`longtask`).
- * - Latency: from the moment at which the reading was sent that moves the watermark over a window's end, to the arrival of the window's result in
- *   the page. That moment is the end of the window + the disorder allowed + the usual delay of a reading; what is measured comes on top.
+ * - Latency: from the moment at which the feed had the reading to send that moves the watermark over a window's end, found by making the feed's
+ *   log again, to the arrival of the window's result in the page's model, from which the next frame draws. Over all seconds and minutes, but for
+ *   those in which the heap is collected and the trace comes.
  * - Work: CPU time of the page's thread, by task, and its share of a core. Unlike the distances of frames it hardly depends on what else the machine does.
  * - Heap: of the page, after a collection, once a minute.
  */
@@ -15,7 +16,10 @@ import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { chromium, type CDPSession, type Page } from '@playwright/test'
+import { DISORDER_MS, FUTURE_MS, WINDOW_MS } from '../../examples/dashboard/cells.ts'
 import { buildDashboard } from '../../examples/dashboard/build.mjs'
+import { FeedLog, type LogDescription } from '../../examples/dashboard/generator/feed-log.ts'
+import { CORRUPT } from '../../examples/dashboard/generator/readings.ts'
 import { serveDashboard } from '../../examples/dashboard/serve.mjs'
 import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 import { figures } from './page.ts'
@@ -58,7 +62,10 @@ try {
   const tasks = await traceTasks(session)
   const feedBefore = process.cpuUsage()
   const beginMs = performance.now()
+  await watchArrivals(page)
+  await noteArrivals(page, true)
   const drawn = await measureFrames(page, Number(values.seconds) * 1000)
+  await noteArrivals(page, false)
   const feedUsed = process.cpuUsage(feedBefore)
   const feedMs = performance.now() - beginMs
   const cpu = await tasks()
@@ -73,14 +80,17 @@ try {
   console.log(
     `CPU of the page's thread: ${share(cpu.allMs, cpu.forMs)} of a core, longest task ${cpu.longestMs.toFixed(1)} ms, tasks over 50 ms of CPU: ${cpu.longCount}; of the fleet in this process: ${share((feedUsed.user + feedUsed.system) / 1000, feedMs)} of a core`,
   )
-  row('latency of a result beyond the watermark, ms', drawn.latencies)
   console.log(
     `long tasks over 50 ms: ${drawn.longTasks.length}${drawn.longTasks.length > 0 ? ` (${drawn.longTasks.map(Math.round).join(', ')} ms)` : ''}`,
   )
   for (let minute = 0; minute <= Number(values.minutes); minute++) {
     console.log(`heap of the page after ${minute} min: ${((await heapBytes(session)) / 1e6).toFixed(1)} MB`)
-    if (minute < Number(values.minutes)) await page.waitForTimeout(60_000)
+    if (minute === Number(values.minutes)) break
+    await noteArrivals(page, true)
+    await page.waitForTimeout(60_000)
+    await noteArrivals(page, false)
   }
+  row('latency of a result beyond the watermark, ms', await latencies(page))
 } finally {
   await browser.close()
   close()
@@ -90,7 +100,6 @@ interface Measured {
   readonly frames: readonly number[]
   readonly work: readonly number[]
   readonly longTasks: readonly number[]
-  readonly latencies: readonly number[]
   readonly rate: number
 }
 
@@ -98,24 +107,14 @@ function measureFrames(page: Page, ms: number): Promise<Measured> {
   return page.evaluate(async (forMs) => {
     const { dashboard } = globalThis as unknown as {
       dashboard: {
-        model: { cells: Map<number, unknown>; reachedNumber: number; newestStartMs: number; take(packet: unknown, nowMs: number): void }
-        session: { settings: { delayMs: number } }
+        model: { reachedNumber: number }
       }
     }
     const { model } = dashboard
     const frames: number[] = []
     const work: number[] = []
     const longTasks: number[] = []
-    const latencies: number[] = []
     new PerformanceObserver((list) => longTasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' })
-    const WINDOW_MS = 5_000
-    const DISORDER_MS = 2_000
-    const take = model.take.bind(model)
-    model.take = (packet, nowMs) => {
-      const newest = model.newestStartMs
-      take(packet, nowMs)
-      if (model.newestStartMs > newest) latencies.push(nowMs - (model.newestStartMs + WINDOW_MS + DISORDER_MS))
-    }
     const begin = performance.now()
     const reached = model.reachedNumber
     let last = begin
@@ -141,10 +140,57 @@ function measureFrames(page: Page, ms: number): Promise<Measured> {
       frames: frames.slice(1),
       work,
       longTasks,
-      latencies,
       rate: ((model.reachedNumber - reached) * 1000) / (performance.now() - begin),
     }
   }, ms)
+}
+
+interface Observed {
+  readonly session: { readonly log: LogDescription }
+  readonly model: { readonly newestStartMs: number; take(packet: unknown, nowMs: number): void }
+  /** Starts of windows, and when their first results came; as long as they are noted. */
+  arrivals: [number, number][]
+  isNoted: boolean
+}
+
+function watchArrivals(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    const { dashboard } = globalThis as unknown as { dashboard: Observed }
+    const { model } = dashboard
+    dashboard.arrivals = []
+    const take = model.take.bind(model)
+    model.take = (packet, nowMs) => {
+      const newest = model.newestStartMs
+      take(packet, nowMs)
+      if (model.newestStartMs > newest && dashboard.isNoted) dashboard.arrivals.push([model.newestStartMs, nowMs])
+    }
+  })
+}
+
+function noteArrivals(page: Page, isNoted: boolean): Promise<void> {
+  return page.evaluate((value) => {
+    ;(globalThis as unknown as { dashboard: Observed }).dashboard.isNoted = value
+  }, isNoted)
+}
+
+async function latencies(page: Page): Promise<readonly number[]> {
+  const { description, arrivals } = await page.evaluate(() => {
+    const { dashboard } = globalThis as unknown as { dashboard: Observed }
+    return { description: dashboard.session.log, arrivals: dashboard.arrivals }
+  })
+  const log = new FeedLog(description)
+  return arrivals.map(([startMs, arrivedMs]) => arrivedMs - closingMs(log, startMs))
+}
+
+/** When the feed had the reading to send that moves the watermark over the end of a window. */
+function closingMs(log: FeedLog, startMs: number): number {
+  const leastMs = startMs + WINDOW_MS + DISORDER_MS
+  for (let tick = log.tickAt(leastMs - FUTURE_MS); ; tick++) {
+    const { at, state } = log.readings(tick)
+    // A tick is sent when it is over.
+    const sentMs = log.arrivalMs(tick + 1)
+    if (at.some((ms, row) => state[row] !== CORRUPT && ms >= leastMs && ms <= sentMs + FUTURE_MS)) return sentMs
+  }
 }
 
 interface TraceEvent {

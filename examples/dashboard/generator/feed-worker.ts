@@ -4,10 +4,9 @@
  * Before: the page's commands. After: a port that the page hands to the job worker.
  */
 
-import { Feed } from './feed.ts'
+import { Feed, PUMP_MS } from './feed.ts'
 import { FeedLog } from './feed-log.ts'
 import type { FeedCommand, FeedReport, ReaderHello } from './feed-protocol.ts'
-import { TICK_MS } from './readings.ts'
 
 /** Beside the commands of the protocol: a port of a new reader, which says from where it wants to read. */
 type Incoming = FeedCommand | { readonly kind: 'reader'; readonly port: MessagePort }
@@ -67,7 +66,7 @@ function disconnect(): void {
   reader = null
 }
 
-setInterval(() => reader?.feed?.pump(Date.now()), TICK_MS)
+setInterval(() => reader?.feed?.pump(Date.now()), PUMP_MS)
 setInterval(() => {
   if (log === null) return
   const nowMs = Date.now()

@@ -28,11 +28,13 @@ export interface FeedOptions {
   readonly aheadMax?: number
 }
 
+/** How often a feed looks whether a tick has arrived, ms: what it adds to their way. */
+export const PUMP_MS = 5
 /** Readings of one message, about, when a reader catches up. */
 const MESSAGE_ROWS = 4_000
 const BACKLOG_BYTES_MAX = 4 << 20
 /** Most readings of one turn, so that a feed that catches up leaves others their turn. */
-const TURN_ROWS = 60_000
+const TURN_ROWS = 12_000
 
 export class Feed {
   readonly #options: FeedOptions

@@ -10,10 +10,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { MqttBroker } from './mqtt-broker.ts'
-import { Feed } from './feed.ts'
+import { Feed, PUMP_MS } from './feed.ts'
 import { FeedLog } from './feed-log.ts'
 import type { FeedCommand, FeedReport, ReaderHello } from './feed-protocol.ts'
-import { TICK_MS } from './readings.ts'
 
 interface Channel {
   log: FeedLog | null
@@ -36,7 +35,7 @@ export class FeedServer {
   /** @param broker - Where logs are published, for pages that choose MQTT; null: nowhere. */
   constructor(broker: MqttBroker | null = null) {
     this.#broker = broker
-    this.#timers = [setInterval(() => this.#pump(), TICK_MS), setInterval(() => this.#report(), REPORT_MS)]
+    this.#timers = [setInterval(() => this.#pump(), PUMP_MS), setInterval(() => this.#report(), REPORT_MS)]
   }
 
   /** Takes a request for a WebSocket: `/feed?log=ID` to read, `/control?log=ID` to say what is sent. */

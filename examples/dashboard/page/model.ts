@@ -7,7 +7,7 @@
  */
 
 import type { JobStatus } from 'millrace'
-import { addValue, type Cells, emptyCells, LATENESS_MS, reserve, WINDOW_MS, WINDOWS_HELD, windowStartOf } from '../cells.ts'
+import { addValue, type Cells, emptyCells, FUTURE_MS, LATENESS_MS, reserve, WINDOW_MS, WINDOWS_HELD, windowStartOf } from '../cells.ts'
 import type { CellChanges } from '../table/cell-table.ts'
 import type { LateRecords, Packet } from '../table/page-port.ts'
 
@@ -70,8 +70,6 @@ interface LateWindow {
   readonly records: { readonly number: number; readonly device: number; readonly celsius: number }[]
 }
 
-/** As in job.ts: what is further ahead of the clock moves no watermark. */
-const AHEAD_MS = 250
 const DOTS_KEPT_MS = 9_000
 const MARKS_KEPT_MS = 12_000
 
@@ -220,7 +218,7 @@ export class Model {
   }
 
   #fateOf(at: number, arrivedMs: number): Fate {
-    if (at > arrivedMs + AHEAD_MS) return AHEAD
+    if (at > arrivedMs + FUTURE_MS) return AHEAD
     const endMs = windowStartOf(at) + WINDOW_MS
     const watermarkMs = this.watermarkMs
     if (watermarkMs < endMs - 1) return ON_TIME

@@ -2,7 +2,8 @@
  * What the job worker tells the page beside status and views: changed cells, late records, traced readings, and how far it has come.
  *
  * Before: the tables and the watched source. After: the page's model.
- * Everything goes in one packet a frame, as columns whose buffers move, so that ten thousand changes cost the page as much as ten.
+ * Everything goes in packets, at most one a frame, as columns whose buffers move, so that ten thousand changes cost the page as much as ten.
+ * What changed leaves at once when a frame has passed since the packet before; how far the job has come may wait for it.
  *
  * Invariant: packets come in the order of what they tell; a packet that says `loaded` for a table replaces all that was known of it.
  */
@@ -46,7 +47,10 @@ export type ToJob =
   /** Terminates one of the workers of the kernels. */
   | { readonly kind: 'crash' }
 
-const PACKET_MS = 33
+/** Least time between packets: a frame. */
+const PACKET_MS = 16
+/** How long what is no result waits for one to go with. */
+const PATIENCE_MS = 33
 const TRACED_MAX = 200
 
 export class PagePort {
@@ -56,7 +60,9 @@ export class PagePort {
   #late: RecordColumns = emptyRecords()
   #traced: TracedReading[] = []
   #reached: number | null = null
-  #isScheduled = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #dueMs = Number.POSITIVE_INFINITY
+  #sentMs = Number.NEGATIVE_INFINITY
 
   constructor(post: (message: FromJob, transfer: Transferable[]) => void) {
     this.#post = post
@@ -91,17 +97,21 @@ export class PagePort {
 
   reached(number: number): void {
     this.#reached = number
-    this.#schedule()
+    this.#schedule(PATIENCE_MS)
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    setTimeout(() => this.#flush(), PACKET_MS)
+  #schedule(patienceMs = 0): void {
+    const nowMs = performance.now()
+    const dueMs = Math.max(nowMs + patienceMs, this.#sentMs + PACKET_MS)
+    if (dueMs >= this.#dueMs) return
+    this.#dueMs = dueMs
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#flush(), dueMs - nowMs)
   }
 
   #flush(): void {
-    this.#isScheduled = false
+    this.#dueMs = Number.POSITIVE_INFINITY
+    this.#sentMs = performance.now()
     const isLoaded = (name: TableName) => this.#loaded.has(name)
     const devices = this.#changesOf('devices')
     const lateCells = isLoaded('late') ? this.#changesOf('late') : []

@@ -37,6 +37,16 @@ export function buildKernel(name) {
   }
 }
 
+/** Which parts of the engine are linked is for whoever bundles the package to say, by a condition of its `imports`. Sources import a file. */
+const partsByCondition = {
+  name: 'parts by condition',
+  setup(build) {
+    build.onResolve({ filter: /\/parts-on-demand\.ts$/ }, ({ kind }) =>
+      kind === 'entry-point' ? null : { path: '#parts', external: true },
+    )
+  },
+}
+
 export async function buildBundles() {
   const { metafile } = await esbuild.build({
     absWorkingDir: root,
@@ -47,6 +57,8 @@ export async function buildBundles() {
       'platform-node': 'runtime/platform/node.ts',
       'platform-browser': 'runtime/platform/browser.ts',
       'platform-none': 'runtime/platform/none.ts',
+      'parts-on-demand': 'runtime/platform/parts-on-demand.ts',
+      'parts-linked': 'runtime/platform/parts-linked.ts',
       node: 'adapters/node.ts',
       browser: 'adapters/browser.ts',
       edge: 'adapters/edge.ts',
@@ -66,6 +78,7 @@ export async function buildBundles() {
     metafile: true,
     external: ['comlink', 'comlink/*', 'idb', 'mqtt', 'react', 'node:*', '#platform', '#kernel', '#kernel-panes'],
     logLevel: 'warning',
+    plugins: [partsByCondition],
   })
   // One file with everything in it: bundlers and servers may take it as it is, and a worker of a page has no import map to find Comlink by.
   await esbuild.build({

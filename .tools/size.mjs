@@ -26,6 +26,14 @@ const onDemandOutside = (loaded = []) => ({
   },
 })
 
+/** As the package's own imports say for edge runtimes. */
+const partsLinked = {
+  name: 'parts linked',
+  setup(build) {
+    build.onResolve({ filter: /\/parts-on-demand\.ts$/ }, () => ({ path: `${root}runtime/platform/parts-linked.ts` }))
+  },
+}
+
 async function bundled(contents, { plugins = [], platform = 'browser', conditions = ['browser'], external = [] } = {}) {
   const { outputFiles } = await esbuild.build({
     absWorkingDir: root,
@@ -38,7 +46,7 @@ async function bundled(contents, { plugins = [], platform = 'browser', condition
     conditions,
     external: ['#kernel', '#kernel-panes', 'node:*', 'cloudflare:*', ...external],
     alias: { '#platform': `${root}runtime/platform/${platform}.ts` },
-    plugins,
+    plugins: platform === 'none' ? [...plugins, partsLinked] : plugins,
   })
   return gzip(outputFiles[0].contents)
 }

@@ -21,6 +21,7 @@ import { isAssigned, isExtended, usesSliceKernel } from './plan-kernel.ts'
 import { analysisOf } from './plan-loading.ts'
 import { isStage, needsOrder } from './plan-stages.ts'
 import { kernelModule } from './platform/kernel-module.ts'
+import * as parts from './platform/parts-on-demand.ts'
 import type * as Strategies from './source/record-strategies.ts'
 import { looksAtRecords, needsRules } from './source/watermark-strategy.ts'
 import type { StartOptions } from './start.ts'
@@ -54,11 +55,11 @@ export async function engineParts({ plan }: Job, options: StartOptions): Promise
   const hasWorkers = usesWorkers(options, windows.length > 0)
   loadKernels(windows, hasWorkers && platform.canShare && options.host !== 'transferred')
   const [supervision, checkpointing, tiers, inline, transforms, panes, assigners, strategies, timeRules, stateful] = await Promise.all([
-    mayRestart(options) ? import('./coordinator/supervisor.ts') : null,
-    options.checkpoints === undefined ? null : import('./coordinator/checkpointing.ts'),
+    mayRestart(options) ? parts.supervision() : null,
+    options.checkpoints === undefined ? null : parts.checkpointing(),
     // A page without workers does not download Comlink.
-    hasWorkers ? import('./host/tiers.ts') : null,
-    hasWorkers ? null : import('./host/inline-host.ts'),
+    hasWorkers ? parts.tiers() : null,
+    hasWorkers ? null : parts.inline(),
     has(({ op }) => op === 'filter' || op === 'map') ? import('./coordinator/transform-stage.ts') : null,
     windows.some(isExtended) ? import('./panes/pane-parts.ts') : null,
     windows.some(({ window }) => isAssigned(window)) ? import('./window-assigner/window-assigner.ts') : null,

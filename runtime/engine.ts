@@ -18,6 +18,7 @@ import type { RunningJob } from './coordinator/job.ts'
 import type { Host } from './host/host.ts'
 import type { Job } from './pipeline.ts'
 import { kernelModule } from './platform/kernel-module.ts'
+import { inline } from './platform/parts-on-demand.ts'
 import type { CheckpointOptions, Run, StartOptions } from './start.ts'
 
 const DEFAULTS = {
@@ -145,12 +146,14 @@ async function recover(
 }
 
 async function makeHost({ host: wish = 'auto', worker, scheduler }: StartOptions, { parts, settings, clock, warn }: Launch): Promise<Host> {
+  if (parts.tiers === null && wish !== 'auto' && wish !== 'inline')
+    throw new ConfigError('WORKERS_UNAVAILABLE', `Cannot run on workers: ${platform.whyNot}; use host: 'inline'`)
   if (parts.tiers !== null && wish !== 'inline') {
     const { parallelism, workerTimeoutMs: timeoutMs } = settings
     const host = await parts.tiers.hostWithWorkers({ wish, platform, parallelism, clock, worker, timeoutMs, warn })
     if (host !== null) return host
   }
-  const { InlineHost } = parts.inline ?? (await import('./host/inline-host.ts'))
+  const { InlineHost } = parts.inline ?? (await inline())
   return new InlineHost({
     load: (kind) => kernelModule(false, kind),
     clock,

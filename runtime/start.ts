@@ -13,6 +13,7 @@ import type { Duration } from './duration.ts'
 import { engineParts } from './engine-parts.ts'
 import type { StepOrder } from './host/inline-host.ts'
 import type { Job, SinkNames, SourceNames } from './pipeline.ts'
+import { engine } from './platform/parts-on-demand.ts'
 import type { WorkerLike } from './platform/platform.ts'
 import type { Sink } from './sink/sink.ts'
 import type { Source } from './source/source.ts'
@@ -126,6 +127,6 @@ export interface Run {
  */
 export async function start<J extends Job>(job: J, options: StartOptions<J>): Promise<Run> {
   // What the job needs beside the engine is loaded with it, not after it.
-  const [{ startJob }, parts] = await Promise.all([import('./engine.ts'), engineParts(job, options)])
+  const [{ startJob }, parts] = await Promise.all([engine(), engineParts(job, options)])
   return startJob(job, options, parts)
 }

@@ -18,7 +18,10 @@ afterAll(() => miniflare.dispose())
 for (const name of ['fleet', 'visits'] as const) {
   for (const parallelism of [1, 2]) {
     test(`${name} gives the same rows in a Durable Object as in Node at parallelism ${parallelism}`, async () => {
-      const response = await miniflare.dispatchFetch('http://runs/', { method: 'POST', body: JSON.stringify({ name, parallelism }) })
+      const response = await miniflare.dispatchFetch('http://runs/', {
+        method: 'POST',
+        body: JSON.stringify({ name, parallelism, host: 'auto' }),
+      })
       const { sinks, status } = (await response.json()) as RunResult
       const output = execFileSync(process.execPath, [script, name, String(parallelism)], { encoding: 'utf8', maxBuffer: 1 << 28 })
       expect(sinks).toEqual(JSON.parse(output))
@@ -26,4 +29,17 @@ for (const name of ['fleet', 'visits'] as const) {
       expect(status.checkpoints.count).toBeGreaterThan(0)
     })
   }
+}
+
+for (const host of ['workers', 'shared', 'transferred']) {
+  test(`the host ${host} is refused, and the one there is named`, async () => {
+    const response = await miniflare.dispatchFetch('http://runs/', {
+      method: 'POST',
+      body: JSON.stringify({ name: 'fleet', parallelism: 1, host }),
+    })
+    expect(await response.json()).toEqual({
+      code: 'WORKERS_UNAVAILABLE',
+      message: "Cannot run on workers: there are no workers here; use host: 'inline'",
+    })
+  })
 }

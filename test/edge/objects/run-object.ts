@@ -1,7 +1,7 @@
 /** The jobs of the browser's proof, unchanged, by `start` in a Durable Object with checkpoints in its storage: `POST /` with a job's name. */
 
 import { durableObjectCheckpoints, type ObjectStorage } from 'millrace/edge'
-import { type JobName, runJob } from '../../browser/jobs.ts'
+import { type JobName, runJob, type RunOptions } from '../../browser/jobs.ts'
 
 export class Runs {
   readonly #storage: ObjectStorage & { deleteAll(): Promise<void> }
@@ -11,9 +11,14 @@ export class Runs {
   }
 
   async fetch(request: Request): Promise<Response> {
-    const { name, parallelism } = (await request.json()) as { name: JobName; parallelism: number }
+    const { name, parallelism, host } = (await request.json()) as Pick<RunOptions, 'parallelism' | 'host'> & { name: JobName }
     await this.#storage.deleteAll()
-    return Response.json(await runJob(name, { host: 'auto', parallelism, store: durableObjectCheckpoints(this.#storage) }))
+    try {
+      return Response.json(await runJob(name, { host, parallelism, store: durableObjectCheckpoints(this.#storage) }))
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string }
+      return Response.json({ code, message }, { status: 500 })
+    }
   }
 }
 

@@ -1,0 +1,15 @@
+/**
+ * The same parts for edge runtimes, which get a worker as a whole: linked into it. What a bundler puts behind a dynamic import is parsed once more
+ * there, when a request waits for it. Hosts with workers are left out, since there are none.
+ */
+
+import * as supervisor from '../coordinator/supervisor.ts'
+import * as checkpoints from '../coordinator/checkpointing.ts'
+import * as jobs from '../engine.ts'
+import * as inlineHost from '../host/inline-host.ts'
+
+export const engine = () => jobs
+export const inline = () => inlineHost
+export const tiers = () => null
+export const checkpointing = () => checkpoints
+export const supervision = () => supervisor

@@ -32,12 +32,11 @@ export async function follow(
   const { stream, mode, clock, ended } = options
   const meter = new Meter()
   const everyMs = { redraw: REDRAW_MS, plain: PLAIN_MS, json: JSON_MS }[mode]
-  const over = new Promise<null>((resolve) => ended.addEventListener('abort', () => resolve(null), { once: true }))
   while (!ended.aborted) {
     await clock.sleep(everyMs, ended)
     if (ended.aborted) break
     // A job that ends meanwhile may not answer any more.
-    const status = await Promise.race([run.status(), over]).catch(() => null)
+    const status = await unlessAborted(run.status(), ended)
     if (status === null || ended.aborted) break
     const measured = meter.measure(status)
     if (mode === 'json') stream.write(`${JSON.stringify(progressEvent(status, measured))}\n`)
@@ -48,6 +47,19 @@ export async function follow(
       )
   }
   if (mode === 'redraw') stream.write(ERASE_LINE)
+}
+
+/** What a promise gives, or null once the signal is aborted or when it fails. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve) => {
+    const end = (value: T | null) => {
+      signal.removeEventListener('abort', abort)
+      resolve(value)
+    }
+    const abort = () => end(null)
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(end, abort)
+  })
 }
 
 interface Measured {

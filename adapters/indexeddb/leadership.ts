@@ -14,6 +14,7 @@
 
 import type { Clock } from '../../runtime/clock.ts'
 import { JobStateError } from '../../runtime/errors.ts'
+import { race } from '../../runtime/race.ts'
 
 /**
  * What `open` does when another tab or worker leads the job. `refuse`: `JOB_LOCKED`. `wait`: resolves when that one is gone, or has shown no life
@@ -219,7 +220,7 @@ class Waiting {
     const isOver = new AbortController()
     const tick = this.#options.clock.sleep(ms, isOver.signal).then(() => null)
     try {
-      return this.#taken(await Promise.race([this.#granted, tick]))
+      return this.#taken(await race([this.#granted, tick]))
     } finally {
       isOver.abort()
     }

@@ -13,6 +13,7 @@ import type { Clock } from '../clock.ts'
 import { ConfigError, JobStateError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import type { OperatorNode } from '../operator/operator-node.ts'
+import { race } from '../race.ts'
 import { TIMESTAMP_MAX_MS } from '../schema.ts'
 import type { SinkPort } from '../sink/sink-port.ts'
 import type { SubtaskCounters } from '../subtask/subtask.ts'
@@ -121,7 +122,7 @@ export class RunningJob {
     while (checkpoints.coordinator.pendingId !== null && isOpen()) await this.parts.clock.sleep(1)
     if (!isOpen())
       throw new JobStateError('JOB_CLOSED', `Cannot take a checkpoint: the job is ${this.#isEnding ? 'about to end' : this.#state}`)
-    return Promise.race([this.#beginCheckpoint(false), this.#closing.promise.then(() => false)])
+    return (await race([this.#beginCheckpoint(false), this.#closing.promise])) ?? false
   }
 
   /**
@@ -147,7 +148,7 @@ export class RunningJob {
     }
     const isOpen = this.#state === 'running' && !this.#isEnding
     const isPassed = isOpen
-      ? await Promise.race([entry.intake.supplyWatermark(watermarkMs).then(() => true), this.#closing.promise.then(() => false)])
+      ? ((await race([entry.intake.supplyWatermark(watermarkMs).then(() => true), this.#closing.promise])) ?? false)
       : false
     if (!isPassed) throw new JobStateError('JOB_CLOSED', 'Cannot advance the watermark: the job has ended or was stopped')
   }
@@ -155,7 +156,7 @@ export class RunningJob {
   /** A snapshot of all metrics; of a job that is over, or whose workers do not answer any more, the last ones known. */
   async status(): Promise<JobStatus> {
     if (this.#state === 'running' || this.#state === 'stopping') {
-      const counters = await Promise.race([this.parts.host.counters().catch(() => null), this.#closing.promise])
+      const counters = await race([this.parts.host.counters().catch(() => null), this.#closing.promise])
       if (counters !== null) this.#lastCounters = counters
     }
     return jobStatus(this.parts, this.#lastCounters, this.#state, {

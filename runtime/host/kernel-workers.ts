@@ -11,6 +11,7 @@ import { proxy, releaseProxy, type Remote, transfer, wrap } from 'comlink'
 import { systemClock } from '../clock.ts'
 import { ConfigError, errorFromData, JobStateError, KernelError } from '../errors.ts'
 import type { WorkerHandle } from '../platform/platform.ts'
+import { race } from '../race.ts'
 import type { SubtaskCounters } from '../subtask/subtask.ts'
 import type { HostEvents, HostStart, LoadKernel } from './host.ts'
 import { PROTOCOL_VERSION, type WorkerEvents, type WorkerService, type WorkerStart } from './protocol.ts'
@@ -102,7 +103,7 @@ export class KernelWorkers {
   }
 
   async counters(): Promise<readonly (readonly SubtaskCounters[])[]> {
-    const byWorker = await Promise.all(this.#workers.map(({ service, lost }) => Promise.race([service.counters(), lost])))
+    const byWorker = await Promise.all(this.#workers.map(({ service, lost }) => race([service.counters(), lost])))
     const operators = byWorker[0]?.length ?? 0
     return Array.from({ length: operators }, (_, operator) => byWorker.map((subtasks) => subtasks[operator]!))
   }

@@ -11,6 +11,7 @@
 import { type Remote, wrap } from 'comlink'
 import type { Clock } from '../clock.ts'
 import { ConfigError, errorFromData, JobStateError, type MillraceError } from '../errors.ts'
+import { race } from '../race.ts'
 import { type Answer, greetingOf, JOB_PROTOCOL_VERSION, type JobService } from './protocol.ts'
 
 /** A Worker of the web, as far as it is used here. */
@@ -96,7 +97,7 @@ export class WorkerLink {
 
   /** Calls the worker. @throws the error it answers with; JobStateError `WORKER_LOST` when it is gone, `JOB_CLOSED` when the link was closed. */
   async call<T>(run: (service: Remote<JobService>) => Promise<Answer<T>>): Promise<T> {
-    const answer = await Promise.race([run(this.#service), this.#over.promise])
+    const answer = await race([run(this.#service), this.#over.promise])
     if (answer.kind === 'failed') throw errorFromData(answer.error)
     return answer.value
   }

@@ -64,7 +64,7 @@ test('the runtime names no platform outside platform/ and the worker entries', (
 })
 
 test('leaves import nothing of ours', () => {
-  const leaves = ['runtime/errors.ts', 'runtime/clock.ts']
+  const leaves = ['runtime/errors.ts', 'runtime/clock.ts', 'runtime/race.ts']
   expect(leaves.flatMap(importsOf).filter(({ target }) => isOwn(target))).toEqual([])
 })
 
@@ -85,7 +85,7 @@ test('nothing of the runtime imports its test harness', () => {
 
 test('adapters import the interfaces of the runtime and nothing of each other', () => {
   const interfaces =
-    /^runtime\/(checkpoint\/|source\/source\.ts|sink\/(sink|view|pane)\.ts|errors\.ts|clock\.ts|schema\.ts|record-batch\.ts|batch-builder\.ts|dictionary\.ts|plan-problem\.ts|duration\.ts)/
+    /^runtime\/(checkpoint\/|source\/source\.ts|sink\/(sink|view|pane)\.ts|errors\.ts|clock\.ts|schema\.ts|record-batch\.ts|batch-builder\.ts|dictionary\.ts|race\.ts|plan-problem\.ts|duration\.ts)/
   // The page's side of a job worker belongs to the runtime; only pages need it.
   const jobWorkers = /^runtime\/job-worker\/(connect|worker-link)\.ts$/
   // Components look at views and at the status of a job, at the pace of frames.

@@ -1,6 +1,7 @@
 // Builds everything that is shipped into dist/: the kernel (asc), the bundles (esbuild) and, with --types, the declarations (tsc).
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { deflateRawSync } from 'node:zlib'
 import * as esbuild from 'esbuild'
@@ -47,28 +48,30 @@ const partsByCondition = {
   },
 }
 
-export async function buildBundles() {
-  const { metafile } = await esbuild.build({
+const entryPoints = {
+  index: 'runtime/index.ts',
+  worker: 'runtime/worker.ts',
+  'node-kernel-worker': 'runtime/host/node-kernel-worker-entry.ts',
+  'platform-node': 'runtime/platform/node.ts',
+  'platform-browser': 'runtime/platform/browser.ts',
+  'platform-none': 'runtime/platform/none.ts',
+  'parts-on-demand': 'runtime/platform/parts-on-demand.ts',
+  'parts-linked': 'runtime/platform/parts-linked.ts',
+  node: 'adapters/node.ts',
+  browser: 'adapters/browser.ts',
+  edge: 'adapters/edge.ts',
+  mqtt: 'adapters/mqtt.ts',
+  react: 'adapters/react.ts',
+  'plan-worker': 'adapters/plan-worker/main.ts',
+  'memory-store': 'adapters/memory-store.ts',
+  testing: 'adapters/testing.ts',
+  cli: 'adapters/cli/main.ts',
+}
+
+function bundles(options) {
+  return esbuild.build({
     absWorkingDir: root,
-    entryPoints: {
-      index: 'runtime/index.ts',
-      worker: 'runtime/worker.ts',
-      'node-kernel-worker': 'runtime/host/node-kernel-worker-entry.ts',
-      'platform-node': 'runtime/platform/node.ts',
-      'platform-browser': 'runtime/platform/browser.ts',
-      'platform-none': 'runtime/platform/none.ts',
-      'parts-on-demand': 'runtime/platform/parts-on-demand.ts',
-      'parts-linked': 'runtime/platform/parts-linked.ts',
-      node: 'adapters/node.ts',
-      browser: 'adapters/browser.ts',
-      edge: 'adapters/edge.ts',
-      mqtt: 'adapters/mqtt.ts',
-      react: 'adapters/react.ts',
-      'plan-worker': 'adapters/plan-worker/main.ts',
-      'memory-store': 'adapters/memory-store.ts',
-      testing: 'adapters/testing.ts',
-      cli: 'adapters/cli/main.ts',
-    },
+    entryPoints,
     outdir: 'dist',
     bundle: true,
     splitting: true,
@@ -78,8 +81,51 @@ export async function buildBundles() {
     metafile: true,
     external: ['comlink', 'comlink/*', 'idb', 'mqtt', 'react', 'node:*', '#platform', '#kernel', '#kernel-panes'],
     logLevel: 'warning',
-    plugins: [partsByCondition],
+    ...options,
   })
+}
+
+/** Files of the engine that other entries and parts loaded on demand need, too. */
+function sharedWithEngine({ inputs }) {
+  const withImports = (file, found = new Set()) => {
+    if (found.has(file)) return found
+    found.add(file)
+    for (const { path, kind, external } of inputs[file].imports) if (kind === 'import-statement' && !external) withImports(path, found)
+    return found
+  }
+  const onDemand = Object.values(inputs).flatMap(({ imports }) =>
+    imports.filter(({ kind, external }) => kind === 'dynamic-import' && !external),
+  )
+  const roots = new Set([...Object.values(entryPoints), ...onDemand.map(({ path }) => path)])
+  const engine = 'runtime/engine.ts'
+  const declared = withImports(entryPoints.index)
+  const whole = new Set([engine, entryPoints.index, entryPoints['parts-linked']])
+  const others = [...roots].filter((file) => !whole.has(file)).map((file) => withImports(file))
+  return [...withImports(engine)].filter((file) => !declared.has(file) && others.some((files) => files.has(file)))
+}
+
+/**
+ * Makes one file of what the engine shares. Without it there is a file for every combination of entries that need the same, most of them small, and
+ * a page waits for each. Whatever imports one of `files` from outside of them imports a module that has all of them.
+ */
+const together = (files) => ({
+  name: 'together',
+  setup(build) {
+    const paths = new Set(files.map((file) => root + file))
+    build.onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ path, importer, namespace }) => {
+      const isOutside = namespace === 'file' && !paths.has(importer)
+      return isOutside && paths.has(resolve(dirname(importer), path)) ? { path: 'together', namespace: 'together' } : null
+    })
+    build.onLoad({ filter: /./, namespace: 'together' }, () => ({
+      contents: files.map((file) => `export * from './${file}'`).join('\n'),
+      resolveDir: root,
+    }))
+  },
+})
+
+export async function buildBundles() {
+  const { metafile: plain } = await bundles({ write: false, minify: false, plugins: [partsByCondition] })
+  const { metafile } = await bundles({ plugins: [partsByCondition, together(sharedWithEngine(plain))] })
   // One file with everything in it: bundlers and servers may take it as it is, and a worker of a page has no import map to find Comlink by.
   await esbuild.build({
     absWorkingDir: root,

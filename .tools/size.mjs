@@ -62,7 +62,7 @@ const liveImports = `import { ${liveNames} } from './adapters/browser.ts'\ngloba
 const engineBytes = await bundled(readme + engine, { plugins: [onDemandOutside()] })
 const sizes = [
   { name: 'core JavaScript', bytes: await bundled(readme, { plugins: [onDemandOutside()] }), limit: 18 * 1024 },
-  { name: 'and the engine', bytes: engineBytes, limit: 39 * 1024 },
+  { name: 'and the engine', bytes: engineBytes, limit: 41 * 1024 },
   { name: 'and the slice kernel', bytes: engineBytes + packed('kernel-inline-shared'), limit: 60 * 1024 },
   {
     name: 'live page, all it loads',

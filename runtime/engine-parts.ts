@@ -12,7 +12,6 @@ import type * as Checkpointing from './coordinator/checkpointing.ts'
 import type * as TimeRules from './coordinator/ruled-time-track.ts'
 import type * as Supervision from './coordinator/supervisor.ts'
 import type * as Transforms from './coordinator/transform-stage.ts'
-import type * as Inline from './host/inline-host.ts'
 import type * as Tiers from './host/tiers.ts'
 import type * as Operators from './operator/make-operator.ts'
 import type * as Panes from './panes/pane-parts.ts'
@@ -30,9 +29,8 @@ import type * as Assigners from './window-assigner/window-assigner.ts'
 export interface EngineParts {
   readonly supervision: typeof Supervision | null
   readonly checkpointing: typeof Checkpointing | null
-  /** Hosts with workers, and the one without. */
+  /** Hosts with workers. */
   readonly tiers: typeof Tiers | null
-  readonly inline: typeof Inline | null
   /** Filter and map. */
   readonly transforms: typeof Transforms | null
   /** Windows beyond the slice kernel, and computed columns. */
@@ -54,12 +52,11 @@ export async function engineParts({ plan }: Job, options: StartOptions): Promise
   const has = (isUsed: (spec: (typeof operators)[number]) => boolean) => operators.some(isUsed)
   const hasWorkers = usesWorkers(options, windows.length > 0)
   loadKernels(windows, hasWorkers && platform.canShare && options.host !== 'transferred')
-  const [supervision, checkpointing, tiers, inline, transforms, panes, assigners, strategies, timeRules, stateful] = await Promise.all([
+  const [supervision, checkpointing, tiers, transforms, panes, assigners, strategies, timeRules, stateful] = await Promise.all([
     mayRestart(options) ? parts.supervision() : null,
     options.checkpoints === undefined ? null : parts.checkpointing(),
     // A page without workers does not download Comlink.
     hasWorkers ? parts.tiers() : null,
-    hasWorkers ? null : parts.inline(),
     has(({ op }) => op === 'filter' || op === 'map') ? import('./coordinator/transform-stage.ts') : null,
     windows.some(isExtended) ? import('./panes/pane-parts.ts') : null,
     windows.some(({ window }) => isAssigned(window)) ? import('./window-assigner/window-assigner.ts') : null,
@@ -67,7 +64,7 @@ export async function engineParts({ plan }: Job, options: StartOptions): Promise
     needsTimeRules(plan, options) ? import('./coordinator/ruled-time-track.ts') : null,
     has((spec) => isStage(spec) || (spec.op === 'window' && needsOrder(spec))) ? import('./operator/make-operator.ts') : null,
   ])
-  return { supervision, checkpointing, tiers, inline, transforms, panes, assigners, strategies, timeRules, operators: stateful }
+  return { supervision, checkpointing, tiers, transforms, panes, assigners, strategies, timeRules, operators: stateful }
 }
 
 function mayRestart({ restart, checkpoints }: StartOptions): boolean {

@@ -16,9 +16,9 @@ import type { EngineParts } from './engine-parts.ts'
 import { ConfigError } from './errors.ts'
 import type { RunningJob } from './coordinator/job.ts'
 import type { Host } from './host/host.ts'
+import { InlineHost } from './host/inline-host.ts'
 import type { Job } from './pipeline.ts'
 import { kernelModule } from './platform/kernel-module.ts'
-import { inline } from './platform/parts-on-demand.ts'
 import type { CheckpointOptions, Run, StartOptions } from './start.ts'
 
 const DEFAULTS = {
@@ -153,7 +153,6 @@ async function makeHost({ host: wish = 'auto', worker, scheduler }: StartOptions
     const host = await parts.tiers.hostWithWorkers({ wish, platform, parallelism, clock, worker, timeoutMs, warn })
     if (host !== null) return host
   }
-  const { InlineHost } = parts.inline ?? (await inline())
   return new InlineHost({
     load: (kind) => kernelModule(false, kind),
     clock,

@@ -6,10 +6,8 @@
 import * as supervisor from '../coordinator/supervisor.ts'
 import * as checkpoints from '../coordinator/checkpointing.ts'
 import * as jobs from '../engine.ts'
-import * as inlineHost from '../host/inline-host.ts'
 
 export const engine = () => jobs
-export const inline = () => inlineHost
 export const tiers = () => null
 export const checkpointing = () => checkpoints
 export const supervision = () => supervisor

@@ -37,8 +37,12 @@ async function load(isShared: boolean, kind: KernelKind): Promise<WebAssembly.Mo
 }
 
 async function inflated(base64: string): Promise<ArrayBuffer> {
-  const packed = new Blob([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))])
-  return await new Response(packed.stream().pipeThrough(new DecompressionStream('deflate-raw'))).arrayBuffer()
+  const { readable, writable } = new DecompressionStream('deflate-raw')
+  // Not by way of a Blob, whose bytes a browser keeps in another process.
+  const writer = writable.getWriter()
+  const written = Promise.all([writer.write(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))), writer.close()])
+  const [bytes] = await Promise.all([new Response(readable).arrayBuffer(), written])
+  return bytes
 }
 
 async function compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> {

@@ -1,6 +1,7 @@
 import { expect, type Page, test } from '@playwright/test'
 import { Prng } from '../support/prng.ts'
 import type { DurableAnswer, DurableOptions } from './durable.ts'
+import { restartsMax } from './nested-workers.ts'
 import { newName, RUNS } from './storage.ts'
 
 interface Rows {
@@ -25,8 +26,10 @@ for (const [kind, where] of [
   ['indexeddb', 'worker'],
   ['opfs', 'worker'],
 ] as const) {
-  test(`a job in a ${where} with ${kind}, killed again and again, gives each result once`, async ({ page }) => {
+  test(`a job in a ${where} with ${kind}, killed again and again, gives each result once`, async ({ page, browserName }) => {
     test.setTimeout(60_000 + RUNS * 60_000)
+    // A worker that hangs as it makes one of its own holds its database for ever: nobody can remove that.
+    const host = where === 'worker' && restartsMax(browserName) > 0 ? ('inline' as const) : ('auto' as const)
     await load(page)
     const golden = await page.evaluate((count) => goldenRows(count), ROW_COUNT)
     expect(golden.minutes.length).toBeGreaterThan(1_000)
@@ -34,7 +37,7 @@ for (const [kind, where] of [
     let restores = 0
     for (let seed = 1; seed <= RUNS; seed++) {
       const prng = new Prng(seed)
-      const options = { name: newName(), kind, rowCount: ROW_COUNT, parallelism: 1 }
+      const options = { name: newName(), kind, rowCount: ROW_COUNT, parallelism: 1, host }
       let answer: DurableAnswer | null = null
       for (let life = 0; life < LIVES_MAX && answer === null; life++) {
         const running = page.evaluate(([of, with_]) => runIn(of, with_), [where, options] as const)

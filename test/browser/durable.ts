@@ -13,6 +13,7 @@ export interface DurableOptions {
   readonly kind: 'indexeddb' | 'opfs'
   readonly rowCount: number
   readonly parallelism: number
+  readonly host: 'auto' | 'inline'
 }
 
 export type DurableAnswer =
@@ -20,7 +21,7 @@ export type DurableAnswer =
   | { readonly code: string; readonly message: string }
 
 /** Runs until the input is at its end. */
-export async function runDurable({ name, kind, rowCount, parallelism }: DurableOptions): Promise<DurableAnswer> {
+export async function runDurable({ name, kind, rowCount, parallelism, host }: DurableOptions): Promise<DurableAnswer> {
   const store = storeOf(name, kind)
   const restored = (await (await store.inspect()).generations()).length > 0
   try {
@@ -31,6 +32,7 @@ export async function runDurable({ name, kind, rowCount, parallelism }: DurableO
         late: indexedDbSink({ database: name, store: 'late', key: null }),
       },
       parallelism,
+      host,
       checkpoints: { store, every: '10ms' },
       onWarning: () => {},
     })
@@ -47,18 +49,9 @@ function storeOf(name: string, kind: DurableOptions['kind']) {
   return kind === 'indexeddb' ? indexedDbCheckpoints(name, options) : opfsStore(name, options, SOON_SETTLED)
 }
 
-/**
- * Gives the space back: slots reserve it. A worker of an earlier life that hangs as it dies holds the database open until the browser ends it,
- * which Firefox does after 30 s.
- */
+/** Gives the space back: slots reserve it. */
 export async function removeDurable({ name, kind }: DurableOptions): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await storeOf(name, kind).destroy()
-    } catch (error) {
-      if (attempt === 5 || (error as { code?: string }).code !== 'STORE_UNAVAILABLE') throw error
-    }
-  }
+  await storeOf(name, kind).destroy()
 }
 
 /** The rows of an undisturbed run. */

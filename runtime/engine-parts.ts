@@ -73,7 +73,7 @@ function mayRestart({ restart, checkpoints }: StartOptions): boolean {
 
 /** Without windows there are no kernels that could run elsewhere. */
 function usesWorkers({ host = 'auto' }: StartOptions, hasWindows: boolean): boolean {
-  return host === 'auto' ? platform.hasWorkers && hasWindows : host !== 'inline'
+  return platform.hasWorkers && (host === 'auto' ? hasWindows : host !== 'inline')
 }
 
 /** The host waits for them; begun now, they are there when it does. One that fails, fails there again. */

@@ -146,7 +146,7 @@ async function recover(
 }
 
 async function makeHost({ host: wish = 'auto', worker, scheduler }: StartOptions, { parts, settings, clock, warn }: Launch): Promise<Host> {
-  if (parts.tiers === null && wish !== 'auto' && wish !== 'inline')
+  if (!platform.hasWorkers && wish !== 'auto' && wish !== 'inline')
     throw new ConfigError('WORKERS_UNAVAILABLE', `Cannot run on workers: ${platform.whyNot}; use host: 'inline'`)
   if (parts.tiers !== null && wish !== 'inline') {
     const { parallelism, workerTimeoutMs: timeoutMs } = settings

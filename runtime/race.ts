@@ -11,30 +11,20 @@
  */
 
 interface Race {
-  win(value: unknown): void
-  fail(error: unknown): void
+  resolve(value: unknown): void
+  reject(error: unknown): void
 }
 
 const running = new WeakMap<Promise<unknown>, Set<Race>>()
 
 /** Settles as the first of them does. */
 export function race<const Runners extends readonly Promise<unknown>[]>(runners: Runners): Promise<Awaited<Runners[number]>> {
-  return new Promise((resolve, reject) => {
-    const over = () => {
-      for (const runner of runners) running.get(runner)?.delete(own)
-    }
-    const own: Race = {
-      win(value) {
-        over()
-        resolve(value as Awaited<Runners[number]>)
-      },
-      fail(error) {
-        over()
-        reject(error)
-      },
-    }
-    for (const runner of runners) racesOf(runner).add(own)
+  const { promise, ...own } = Promise.withResolvers<unknown>()
+  for (const runner of runners) racesOf(runner).add(own)
+  const decided = promise.finally(() => {
+    for (const runner of runners) running.get(runner)?.delete(own)
   })
+  return decided as Promise<Awaited<Runners[number]>>
 }
 
 function racesOf(runner: Promise<unknown>): Set<Race> {
@@ -47,8 +37,8 @@ function racesOf(runner: Promise<unknown>): Set<Race> {
     for (const own of races) decide(own)
   }
   runner.then(
-    (value) => end((own) => own.win(value)),
-    (error: unknown) => end((own) => own.fail(error)),
+    (value) => end((own) => own.resolve(value)),
+    (error: unknown) => end((own) => own.reject(error)),
   )
   return races
 }

@@ -35,8 +35,7 @@ export async function follow(
   while (!ended.aborted) {
     await clock.sleep(everyMs, ended)
     if (ended.aborted) break
-    // A job that ends meanwhile may not answer any more.
-    const status = await unlessAborted(run.status(), ended)
+    const status = await run.status().catch(() => null)
     if (status === null || ended.aborted) break
     const measured = meter.measure(status)
     if (mode === 'json') stream.write(`${JSON.stringify(progressEvent(status, measured))}\n`)
@@ -47,19 +46,6 @@ export async function follow(
       )
   }
   if (mode === 'redraw') stream.write(ERASE_LINE)
-}
-
-/** What a promise gives, or null once the signal is aborted or when it fails. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  return new Promise((resolve) => {
-    const end = (value: T | null) => {
-      signal.removeEventListener('abort', abort)
-      resolve(value)
-    }
-    const abort = () => end(null)
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(end, abort)
-  })
 }
 
 interface Measured {

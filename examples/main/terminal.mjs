@@ -74,12 +74,10 @@ export async function watch(run) {
 }
 
 async function redraw(run, ended) {
-  const over = new Promise((resolve) => ended.addEventListener('abort', () => resolve(null), { once: true }))
   for (;;) {
     await systemClock.sleep(80, ended)
-    const status = ended.aborted ? null : await Promise.race([run.status(), over])
-    if (status === null) break
-    out.write(`\r\u001b[2K${progressLine(status)}`)
+    if (ended.aborted) break
+    out.write(`\r\u001b[2K${progressLine(await run.status())}`)
   }
   out.write('\r\u001b[2K')
 }

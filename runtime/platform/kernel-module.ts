@@ -40,8 +40,8 @@ async function inflated(base64: string): Promise<ArrayBuffer> {
   const { readable, writable } = new DecompressionStream('deflate-raw')
   // Not by way of a Blob, whose bytes a browser keeps in another process.
   const writer = writable.getWriter()
-  const written = Promise.all([writer.write(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))), writer.close()])
-  const [bytes] = await Promise.all([new Response(readable).arrayBuffer(), written])
+  const packed = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+  const [bytes] = await Promise.all([new Response(readable).arrayBuffer(), writer.write(packed), writer.close()])
   return bytes
 }
 

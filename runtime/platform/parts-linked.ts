@@ -1,5 +1,5 @@
 /**
- * The same parts for edge runtimes, which get a worker as a whole: linked into it. What a bundler puts behind a dynamic import is parsed once more
+ * The parts of parts-on-demand.ts for edge runtimes, which get a worker as a whole: linked into it. What a bundler puts behind a dynamic import is parsed once more
  * there, when a request waits for it. Hosts with workers are left out, since there are none.
  */
 

@@ -14,7 +14,6 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Browser, type BrowserContext, chromium } from '@playwright/test'
 import * as esbuild from 'esbuild'
-import { systemClock } from '../../runtime/clock.ts'
 import { CHROMIUM, CHROMIUM_ARGS } from '../support/browsers.ts'
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '15' } } })
@@ -85,7 +84,12 @@ async function serve(): Promise<{ readonly url: string; close(): void }> {
   })
   const files = new Map(outputFiles.map(({ path, contents }) => [path.replace('/out', ''), contents]))
   // What is measured is reported once: whoever asked again and again would be measured, too.
-  const report = '<script>globalThis.started = new Promise((resolve) => (globalThis.report = resolve))</script>'
+  const report = `<script>
+    globalThis.started = new Promise((resolve, reject) => {
+      globalThis.report = resolve
+      setTimeout(() => reject(new Error('It has not started within 10 s')), 10_000)
+    })
+  </script>`
   const html = `<!doctype html><title>start</title>${report}<script type="module" src="/page.js"></script>`
   const server = createServer(({ url }, response) => {
     const { pathname, searchParams } = new URL(url!, 'http://localhost')
@@ -119,10 +123,11 @@ async function visit(context: BrowserContext, url: string, way: Way): Promise<St
     const failures: string[] = []
     page.on('pageerror', (error) => failures.push(String(error)))
     await page.goto(`${url}/?host=${way}`)
-    const figures = await Promise.race([
-      page.evaluate(() => (globalThis as unknown as { started: Promise<Started & { tier: string }> }).started),
-      systemClock.sleep(10_000).then(() => Promise.reject(new Error(`The job did not start on ${way}: ${failures.join('; ')}`))),
-    ])
+    const figures = await page
+      .evaluate(() => (globalThis as unknown as { started: Promise<Started & { tier: string }> }).started)
+      .catch((error: unknown) => {
+        throw new Error(`The job did not start on ${way}: ${failures.join('; ')}`, { cause: error })
+      })
     if (figures.tier !== way) throw new Error(`The job runs on ${figures.tier} instead of ${way}`)
     return figures
   } finally {

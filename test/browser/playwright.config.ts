@@ -21,9 +21,8 @@ export default defineConfig({
       },
     },
     {
-      // Debian's Firefox, through WebDriver BiDi. Under a driver a worker that makes workers hangs now and then (nested-workers.ts): one more try.
+      // Debian's Firefox, through WebDriver BiDi.
       name: 'firefox',
-      retries: 1,
       testIgnore: 'chromium-*.spec.ts',
       testMatch: 'browser/*.spec.ts',
       use: {
